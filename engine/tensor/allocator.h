@@ -1,0 +1,55 @@
+// Memory of one device. A caching allocator keeps freed blocks, because a training step asks for the same
+// sizes again and again and the system's answer (page faults, cudaMalloc) is slow.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace engine {
+
+struct MemoryStats {
+  std::size_t current = 0;   ///< bytes handed out now
+  std::size_t peak = 0;      ///< most bytes handed out at once since the last reset_peak()
+  std::size_t reserved = 0;  ///< bytes held from the system
+};
+
+/// Source of raw memory: the system's for a host, the driver's for a GPU.
+class RawMemory {
+ public:
+  virtual ~RawMemory() = default;
+  /// At least `bytes`, aligned to 64; throws std::bad_alloc.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void deallocate(void* p, std::size_t bytes) noexcept = 0;
+};
+
+/// Host memory with huge pages where the system gives them.
+std::unique_ptr<RawMemory> make_host_memory();
+
+/// Best-fit allocator over large segments, with splitting and coalescing. Thread-safe.
+class CachingAllocator {
+ public:
+  explicit CachingAllocator(std::unique_ptr<RawMemory> raw);
+  ~CachingAllocator();
+  CachingAllocator(const CachingAllocator&) = delete;
+  CachingAllocator& operator=(const CachingAllocator&) = delete;
+
+  /// Memory for `bytes` (64-byte aligned, contents undefined); nullptr for 0. Throws Error naming the request,
+  /// what is in use and the peak when memory runs out.
+  void* allocate(std::size_t bytes);
+  /// Gives a block back. `p` comes from allocate() and is given back once.
+  void deallocate(void* p) noexcept;
+  MemoryStats stats() const;
+  void reset_peak();
+  /// Returns wholly free segments to the system.
+  void trim();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The allocator behind host tensors (devices `cpu` and `reference`).
+CachingAllocator& host_allocator();
+
+}  // namespace engine
