@@ -6,10 +6,16 @@ find_package(ZLIB REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(dnnl REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(turbojpeg REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(stb REQUIRED IMPORTED_TARGET stb)
+
+# Debian's dnnl-config.cmake asks for OpenCL's development files; the library itself is all we need.
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+find_path(DNNL_INCLUDE_DIR dnnl.hpp REQUIRED)
+add_library(engine_dnnl INTERFACE)
+target_include_directories(engine_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+target_link_libraries(engine_dnnl INTERFACE ${DNNL_LIBRARY})
 
 # The OpenMP flavour by name: with it, oneDNN, OpenBLAS and our own loops share libgomp's one thread pool.
 find_library(OPENBLAS_LIBRARY NAMES openblas PATH_SUFFIXES openblas-openmp REQUIRED
