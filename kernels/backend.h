@@ -1,0 +1,59 @@
+// The seam between the engine and the machines it runs on: one interface, one implementation per device.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tensor/philox.h"
+#include "kernels/observe.h"
+#include "kernels/types.h"
+
+namespace engine {
+
+/// Every operation of ops.def, where the contracts stand. Public methods are observed (timing, NaN watch) and forward
+/// to do_NAME of the device's implementation. Calls may return before the work is done; only to_host, has_nonfinite
+/// and synchronize wait.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual Device device() const = 0;
+  /// Waits for all work given to this backend.
+  virtual void synchronize() = 0;
+
+#define ENGINE_OP(result, name, parameters, arguments) \
+  result name parameters { return observe(*this, #name, [&]() -> result { return do_##name arguments; }); }
+#include "kernels/ops.def"
+#undef ENGINE_OP
+
+ protected:
+#define ENGINE_OP(result, name, parameters, arguments) virtual result do_##name parameters = 0;
+#include "kernels/ops.def"
+#undef ENGINE_OP
+};
+
+
+/// Names of all operations, in the order of ops.def.
+const std::vector<std::string_view>& op_names();
+
+/// The backend of a device. Throws DeviceError when none is registered.
+Backend& backend_of(Device device);
+inline Backend& backend_of(const Tensor& t) { return backend_of(t.device()); }
+bool has_backend(Device device);
+/// Called once at start by whoever links the backend in; the backend lives as long as the process.
+void register_backend(Backend& backend);
+
+/// Elements of x as T in row-major order on the host; converts from any floating type or between integers.
+template <class T>
+std::vector<T> to_vector(const Tensor& x);
+/// Tensor from host values, converted to `dtype`. Throws UsageError where the count does not fit the shape.
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape, Device device, DType dtype = dtype_of<T>);
+/// x on another device (x itself if it is there already).
+Tensor to_device(const Tensor& x, Device device);
+/// The one element of a scalar tensor; waits for it.
+double scalar_value(const Tensor& x);
+/// A new tensor filled with `value`.
+Tensor full(const Shape& shape, double value, DType dtype, Device device);
+
+}  // namespace engine
