@@ -1,0 +1,138 @@
+#include "kernels/checks.h"
+
+#include <algorithm>
+
+namespace engine {
+
+void check_same_shape(std::string_view op, const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape())
+    throw UsageError("{}: shapes must agree, found {} and {}", op, a.shape().str(), b.shape().str());
+}
+
+void check_shape(std::string_view op, std::string_view name, const Tensor& t, const Shape& expected, bool optional) {
+  if (optional && !t.defined()) return;
+  if (!t.defined() || t.shape() != expected)
+    throw UsageError("{}: expected {} of shape {}, found {}", op, name, expected.str(), t.str());
+}
+
+void check_axis(std::string_view op, const Tensor& x, int axis) {
+  if (axis < 0 || axis >= x.shape().rank())
+    throw UsageError("{}: axis {} is outside of {}", op, axis, x.shape().str());
+}
+
+void check_axes(std::string_view op, const Tensor& x, const std::vector<int>& axes) {
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    check_axis(op, x, axes[i]);
+    if (std::count(axes.begin(), axes.end(), axes[i]) > 1) throw UsageError("{}: axis {} given twice", op, axes[i]);
+  }
+}
+
+void check_batch_norm(std::string_view op, const Tensor& x, const Tensor& residual, const Tensor& weight,
+                      const Tensor& bias, const Tensor& mean, const Tensor& var) {
+  if (x.shape().rank() < 2) throw UsageError("{}: expected x [N,C,...], found {}", op, x.shape().str());
+  const Shape channels{x.dim(1)};
+  check_shape(op, "weight", weight, channels);
+  check_shape(op, "bias", bias, channels);
+  const bool optional = !mean.defined() && !var.defined();
+  check_shape(op, "mean", mean, channels, optional);
+  check_shape(op, "variance", var, channels, optional);
+  if (residual.defined()) check_same_shape(op, x, residual);
+}
+
+void check_batch_norm_backward(std::string_view op, const Tensor& x, const Tensor& y, const Tensor& weight,
+                               const Tensor& mean, const Tensor& spread, const Tensor& dy, const BatchNormParams& p) {
+  check_batch_norm(op, x, {}, weight, weight, mean, spread);
+  check_same_shape(op, x, dy);
+  if (p.relu) check_shape(op, "y", y, x.shape());
+}
+
+void check_layer_norm(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& bias, int axes) {
+  if (axes < 1 || axes > x.shape().rank())
+    throw UsageError("{}: cannot normalise over {} dimensions of {}", op, axes, x.shape().str());
+  const auto& dims = x.shape().dims();
+  const Shape tail(std::vector<std::int64_t>(dims.end() - axes, dims.end()));
+  check_shape(op, "weight", weight, tail);
+  check_shape(op, "bias", bias, tail);
+}
+
+Shape check_concat(const std::vector<Tensor>& xs, int axis) {
+  if (xs.empty()) throw UsageError("concat: needs at least one tensor");
+  check_axis("concat", xs[0], axis);
+  std::int64_t total = 0;
+  for (const Tensor& x : xs) {
+    if (x.shape().rank() != xs[0].shape().rank() || x.shape().with(axis, 0) != xs[0].shape().with(axis, 0) ||
+        x.dtype() != xs[0].dtype())
+      throw UsageError("concat along {}: {} does not fit {}", axis, x.str(), xs[0].str());
+    total += x.dim(axis);
+  }
+  return xs[0].shape().with(axis, total);
+}
+
+void check_slice(const Tensor& x, const std::vector<std::int64_t>& begin, const Shape& extent) {
+  bool fits = extent.rank() == x.shape().rank() && begin.size() == x.shape().dims().size();
+  for (int i = 0; fits && i < extent.rank(); ++i) {
+    const std::int64_t b = begin[static_cast<std::size_t>(i)];
+    fits = b >= 0 && b <= x.dim(i) && extent[i] <= x.dim(i) - b;
+  }
+  if (!fits) throw UsageError("slice: a box of {} does not lie inside {}", extent.str(), x.shape().str());
+}
+
+Shape check_pad(const Tensor& x, const std::vector<std::int64_t>& before, const std::vector<std::int64_t>& after) {
+  const std::size_t rank = x.shape().dims().size();
+  if (before.size() != rank || after.size() != rank)
+    throw UsageError("pad: {} and {} amounts for {}", before.size(), after.size(), x.shape().str());
+  std::vector<std::int64_t> dims = x.shape().dims();
+  for (std::size_t i = 0; i < rank; ++i) {
+    if (before[i] < 0 || after[i] < 0) throw UsageError("pad: amounts must not be negative (dimension {})", i);
+    dims[i] += before[i] + after[i];
+  }
+  return Shape(std::move(dims));
+}
+
+Shape check_transpose(const Tensor& x, const std::vector<int>& axes) {
+  check_axes("transpose", x, axes);
+  if (static_cast<int>(axes.size()) != x.shape().rank())
+    throw UsageError("transpose: {} axes for {}", axes.size(), x.shape().str());
+  std::vector<std::int64_t> dims;
+  for (int a : axes) dims.push_back(x.dim(a));
+  return Shape(std::move(dims));
+}
+
+void check_broadcast_to(const Shape& from, const Shape& to) {
+  if (from.rank() > to.rank() || broadcast(from, to) != to)
+    throw UsageError("{} does not broadcast to {}", from.str(), to.str());
+}
+
+void check_max_pool(const Pool2dParams& p) {
+  if (p.kernel[0] * p.kernel[1] > 256)
+    throw UsageError("max_pool2d: a {}x{} window has more than 256 positions", p.kernel[0], p.kernel[1]);
+}
+
+void check_map(std::string_view op, const Shape& x) {
+  if (x.rank() != 4 || x[2] < 1 || x[3] < 1) throw UsageError("{}: expected [N,C,H,W], found {}", op, x.str());
+}
+
+void check_cross_entropy(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& class_weight) {
+  if (logits.shape().rank() != 2 || logits.dim(1) < 1)
+    throw UsageError("{}: expected logits [N,C], found {}", op, logits.shape().str());
+  check_shape(op, "target", target, {logits.dim(0)});
+  if (target.dtype() != DType::i64) throw UsageError("{}: expected i64 targets, found {}", op, target.str());
+  check_shape(op, "class weights", class_weight, {logits.dim(1)}, true);
+}
+
+void check_bce(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& pos_weight) {
+  if (logits.shape().rank() != 2) throw UsageError("{}: expected logits [N,C], found {}", op, logits.shape().str());
+  check_same_shape(op, logits, target);
+  check_shape(op, "pos_weight", pos_weight, {logits.dim(1)}, true);
+}
+
+void check_slots(std::string_view op, const std::vector<OptimizerSlot>& slots, bool needs_m, bool needs_v) {
+  for (const OptimizerSlot& s : slots) {
+    const Shape& shape = s.param.shape();
+    check_shape(op, "gradient", s.grad, shape);
+    if (needs_m) check_shape(op, "m", s.m, shape);
+    if (needs_v) check_shape(op, "v", s.v, shape);
+  }
+}
+
+}  // namespace engine

@@ -1,0 +1,44 @@
+// Shape checks that every backend makes before it computes. Each throws UsageError naming the op, what it expected and
+// what it found.
+#pragma once
+
+#include <string_view>
+
+#include "kernels/types.h"
+
+namespace engine {
+
+void check_same_shape(std::string_view op, const Tensor& a, const Tensor& b);
+/// t has this shape (or is undefined, where `optional` says so).
+void check_shape(std::string_view op, std::string_view name, const Tensor& t, const Shape& expected,
+                 bool optional = false);
+/// Axes are distinct and inside the rank.
+void check_axes(std::string_view op, const Tensor& x, const std::vector<int>& axes);
+void check_axis(std::string_view op, const Tensor& x, int axis);
+
+/// x [N,C,...]; weight, bias, mean and var [C], mean and var both or (in training) none; residual of x's shape or absent.
+void check_batch_norm(std::string_view op, const Tensor& x, const Tensor& residual, const Tensor& weight,
+                      const Tensor& bias, const Tensor& mean, const Tensor& var);
+/// `spread` is inv_std or var. y must be there where p.relu.
+void check_batch_norm_backward(std::string_view op, const Tensor& x, const Tensor& y, const Tensor& weight,
+                               const Tensor& mean, const Tensor& spread, const Tensor& dy, const BatchNormParams& p);
+/// Weight and bias have the shape of x's last `axes` dimensions.
+void check_layer_norm(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& bias, int axes);
+/// Returns the joined shape.
+Shape check_concat(const std::vector<Tensor>& xs, int axis);
+void check_slice(const Tensor& x, const std::vector<std::int64_t>& begin, const Shape& extent);
+/// Returns the padded shape.
+Shape check_pad(const Tensor& x, const std::vector<std::int64_t>& before, const std::vector<std::int64_t>& after);
+/// Returns the permuted shape.
+Shape check_transpose(const Tensor& x, const std::vector<int>& axes);
+void check_broadcast_to(const Shape& from, const Shape& to);
+/// Windows of at most 256 positions, so that one byte names a position.
+void check_max_pool(const Pool2dParams& p);
+void check_map(std::string_view op, const Shape& x);
+/// logits [N,C], target i64 [N], class_weight [C] or absent.
+void check_cross_entropy(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& class_weight);
+void check_bce(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& pos_weight);
+/// Every tensor of a slot that is defined has the parameter's shape; m and v are there where the op needs them.
+void check_slots(std::string_view op, const std::vector<OptimizerSlot>& slots, bool needs_m, bool needs_v);
+
+}  // namespace engine
