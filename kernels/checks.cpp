@@ -103,6 +103,18 @@ void check_broadcast_to(const Shape& from, const Shape& to) {
     throw UsageError("{} does not broadcast to {}", from.str(), to.str());
 }
 
+Shape check_reduction(std::string_view op, const Tensor& x, const std::vector<int>& axes, bool keep) {
+  check_axes(op, x, axes);
+  std::vector<std::int64_t> dims;
+  for (int i = 0; i < x.shape().rank(); ++i) {
+    const bool reduced = std::count(axes.begin(), axes.end(), i) > 0;
+    if (!reduced || keep) dims.push_back(reduced ? 1 : x.dim(i));
+  }
+  return Shape(std::move(dims));
+}
+
+void check_sum_to(const Shape& from, const Shape& to) { check_broadcast_to(to, from); }
+
 void check_max_pool(const Pool2dParams& p) {
   if (p.kernel[0] * p.kernel[1] > 256)
     throw UsageError("max_pool2d: a {}x{} window has more than 256 positions", p.kernel[0], p.kernel[1]);

@@ -32,6 +32,10 @@ Shape check_pad(const Tensor& x, const std::vector<std::int64_t>& before, const 
 /// Returns the permuted shape.
 Shape check_transpose(const Tensor& x, const std::vector<int>& axes);
 void check_broadcast_to(const Shape& from, const Shape& to);
+/// Returns the reduced shape; reduced dimensions stay with extent 1 where `keep` is set.
+Shape check_reduction(std::string_view op, const Tensor& x, const std::vector<int>& axes, bool keep);
+/// `to` broadcasts to `from`.
+void check_sum_to(const Shape& from, const Shape& to);
 /// Windows of at most 256 positions, so that one byte names a position.
 void check_max_pool(const Pool2dParams& p);
 void check_map(std::string_view op, const Shape& x);
