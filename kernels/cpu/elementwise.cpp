@@ -176,12 +176,12 @@ void CpuBackend::do_accumulate_(const Tensor& acc, const Tensor& x_any) {
 
 Tensor CpuBackend::do_dropout(const Tensor& x_any, double p, const RandomKey& key) {
   cpu::require_f32("dropout", x_any);
-  if (!(p >= 0.0 && p <= 1.0)) throw UsageError("dropout: probability must be in [0, 1], found {}", p);
+  if (!(p >= 0.0 && p < 1.0)) throw UsageError("dropout: expected a probability in [0, 1), found {}", p);
   const Tensor x = cpu::plain(x_any);  // elements are numbered in row-major order
   Tensor y = cpu::empty(x.shape());
   // A uniform number is k * 2^-24, and k * 2^-24 < p where k < ceil(p * 2^24).
   const auto threshold = static_cast<std::uint32_t>(std::ceil(p * 0x1p24));
-  const auto factor = p < 1.0 ? static_cast<float>(1.0 / (1.0 - p)) : 0.0f;
+  const auto factor = static_cast<float>(1.0 / (1.0 - p));
   const float* from = x.data<float>();
   float* to = y.data<float>();
   cpu::parallel_for(x.numel(), cpu::elementwise_grain, [&](std::int64_t begin, std::int64_t end) {

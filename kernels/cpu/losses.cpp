@@ -43,16 +43,18 @@ class CrossEntropy {
 
   double loss(std::int64_t row, const float* log_prob) const {
     if (ignored(row)) return 0.0;
-    double sum = target_share(row) * -static_cast<double>(log_prob[target_[row]]);
-    if (p_.label_smoothing > 0.0) {
-      double smooth = 0.0;
-      for (std::int64_t c = 0; c < classes_; ++c) smooth -= weight(c) * static_cast<double>(log_prob[c]);
-      sum += class_share() * smooth;
-    }
+    double sum = term(target_share(row), log_prob[target_[row]]);
+    if (p_.label_smoothing > 0.0)
+      for (std::int64_t c = 0; c < classes_; ++c) sum += term(class_share() * weight(c), log_prob[c]);
     return sum;
   }
 
  private:
+  // A class of weight 0 gives 0, also where its probability is 0 and its logarithm infinite.
+  static double term(double share, float log_prob) {
+    return share == 0.0 ? 0.0 : -share * static_cast<double>(log_prob);
+  }
+
   const CrossEntropyParams& p_;
   std::int64_t classes_;
   const std::int64_t* target_;

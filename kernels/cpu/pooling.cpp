@@ -160,6 +160,7 @@ Tensor CpuBackend::do_avg_pool2d_backward(const Tensor& dy, const Shape& input, 
 Tensor CpuBackend::do_adaptive_avg_pool2d(const Tensor& x, std::int64_t height, std::int64_t width) {
   cpu::require_f32("adaptive_avg_pool2d", x);
   check_map("adaptive_avg_pool2d", x.shape());
+  if (height < 1 || width < 1) throw UsageError("adaptive_avg_pool2d: cannot make a {}x{} map", height, width);
   const Shape shape{x.dim(0), x.dim(1), height, width};
   if (height == 1 && width == 1) return do_mean(x, {2, 3}, true);
   return average(x, Plan::adaptive(x.shape(), shape), shape);
