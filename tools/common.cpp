@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "engine/io/file.h"
+#include "engine/tensor/suggest.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/reference/reference_backend.h"
+#include "tools/verb.h"
+
+namespace engine::tools {
+
+std::vector<Verb>& verbs() {
+  static std::vector<Verb> all;
+  return all;
+}
+
+void add_device_flags(CLI::App& app, Common& c) {
+  app.add_option("--device", c.device, "cpu, or reference (double-precision loops: slow, exact) [default: cpu]");
+  app.add_option("--threads", c.threads, "Threads [default: one per core]")->check(CLI::Range(0, 4096));
+  app.add_flag("--quiet", c.quiet, "Only errors on standard error");
+}
+
+void add_seed_flag(CLI::App& app, Common& c) {
+  app.add_option("--seed", c.seed, "Seed of all random numbers")->capture_default_str();
+}
+
+void add_json_flag(CLI::App& app, Common& c) {
+  app.add_option("--json", c.json, "Write the result as JSON to FILE (- = standard output, and nothing else there)")
+      ->type_name("FILE");
+}
+
+Device open_device(const Common& c) {
+  const std::vector<std::string> known{"cpu", "reference", "cuda", "cuda-emulated"};
+  const std::string name = c.device.empty() ? "cpu" : c.device;
+  if (std::find(known.begin(), known.end(), name) == known.end())
+    throw UsageError("unknown device '{}'{} (known: {})", name, did_you_mean(name, known), fmt::join(known, ", "));
+  if (name.starts_with("cuda")) throw DeviceError("device '{}' is not in this build; use --device cpu", name);
+  set_cpu_threads(c.threads);
+  register_cpu_backend();
+  register_reference_backend();
+  if (!c.quiet) std::cerr << fmt::format("device: {}, {} threads\n", name, cpu_threads());
+  return name == "cpu" ? Device::cpu : Device::reference;
+}
+
+void write_json(const Common& c, nlohmann::json body) {
+  if (c.json.empty()) return;
+  body["version"] = ENGINE_VERSION;
+  body["device"] = c.device.empty() ? "cpu" : c.device;
+  body["command"] = command_line();
+  const std::string text = body.dump(2) + "\n";
+  if (c.json == "-")
+    std::cout << text << std::flush;
+  else
+    atomic_write(c.json, text);
+}
+
+}  // namespace engine::tools
