@@ -15,6 +15,7 @@ struct Options {
 };
 
 ExitCode run(const Options& o) {
+  open_device(o.common);
   nlohmann::json rows = nlohmann::json::array();
   for (const models::ModelInfo& info : models::model_list()) {
     const auto model = models::make_model(info.name, {o.classes, 3});
@@ -36,6 +37,7 @@ Action set_up(CLI::App& app) {
   app.add_option("--classes", o->classes, "Classes of the head that is counted")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));
+  add_device_flags(app, o->common);
   add_json_flag(app, o->common);
   return [o] { return run(*o); };
 }

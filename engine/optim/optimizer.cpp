@@ -1,148 +1,168 @@
 #include "engine/optim/optimizer.h"
 
+#include <algorithm>
 #include <regex>
 
 #include "engine/tensor/suggest.h"
 #include "kernels/backend.h"
 
-namespace engine::optim {
+namespace engine {
 namespace {
 
-void check(const OptimizerConfig& c) {
-  const std::vector<std::string> kinds{"sgd", "adam", "adamw", "rmsprop"};
-  if (std::find(kinds.begin(), kinds.end(), c.kind) == kinds.end())
-    throw UsageError("unknown optimizer '{}'{} (sgd, adam, adamw, rmsprop)", c.kind, did_you_mean(c.kind, kinds));
-  const auto in = [](const char* name, double v, double low, double high) {
-    if (!(v >= low && v <= high)) throw UsageError("{}: expected a number in [{}, {}], found {}", name, low, high, v);
-  };
-  in("momentum", c.momentum, 0.0, 1.0);
-  in("dampening", c.dampening, 0.0, 1.0);
-  in("beta1", c.beta1, 0.0, 1.0);
-  in("beta2", c.beta2, 0.0, 1.0);
-  in("alpha", c.alpha, 0.0, 1.0);
-  in("weight decay", c.weight_decay, 0.0, 1e6);
-  if (c.nesterov && (c.momentum == 0.0 || c.dampening != 0.0))
-    throw UsageError("nesterov needs momentum and no dampening");
-}
-
-bool decays(nn::ParameterKind kind, const OptimizerConfig& c) {
-  return c.decay_norm_and_bias || kind == nn::ParameterKind::conv_weight || kind == nn::ParameterKind::linear_weight;
-}
-
-struct MultiplierRule {
-  std::regex regex;
-  double factor;
-  bool used = false;
-};
-
-std::vector<MultiplierRule> compile(const OptimizerConfig& c) {
-  std::vector<MultiplierRule> rules;
-  for (const auto& [expression, factor] : c.lr_multipliers) {
-    try {
-      rules.push_back({std::regex(expression), factor});
-    } catch (const std::regex_error& e) {
-      throw UsageError("'{}' is not a regular expression: {}", expression, e.what());
-    }
+std::regex compile(const std::string& expression) {
+  try {
+    return std::regex(expression);
+  } catch (const std::regex_error& e) {
+    throw UsageError("parameter group '{}' is not a regular expression: {}", expression, e.what());
   }
-  return rules;
 }
 
-Tensor zeros_like(const Tensor& t) { return full(t.shape(), 0.0, t.dtype(), t.device()); }
+void check(const OptimizerOptions& o) {
+  const auto in = [](const char* name, double value, double low, double high) {
+    if (!(value >= low && value < high))
+      throw UsageError("optimiser: {} is {}, expected at least {} and below {}", name, value, low, high);
+  };
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  in("lr", o.lr, 0.0, infinity);
+  in("weight-decay", o.weight_decay, 0.0, infinity);
+  in("momentum", o.momentum, 0.0, infinity);
+  in("beta1", o.beta1, 0.0, 1.0);
+  in("beta2", o.beta2, 0.0, 1.0);
+  in("alpha", o.alpha, 0.0, infinity);
+  in("eps", o.eps, 0.0, infinity);
+  for (const GroupRule& g : o.groups) in("lr-mult", g.lr_mult, 0.0, infinity);
+  if (o.nesterov && (o.momentum <= 0.0 || o.dampening != 0.0))
+    throw UsageError("optimiser: nesterov needs momentum above 0 (is {}) and dampening 0 (is {})", o.momentum,
+                     o.dampening);
+}
+
+bool is_norm_or_bias(nn::ParameterKind k) {
+  return k == nn::ParameterKind::bias || k == nn::ParameterKind::norm_weight || k == nn::ParameterKind::norm_bias;
+}
+
+bool uses_m(const OptimizerOptions& o) {
+  return o.kind == OptimizerKind::adam || o.kind == OptimizerKind::adamw || o.momentum != 0.0;
+}
+bool uses_v(const OptimizerOptions& o) { return o.kind != OptimizerKind::sgd; }
 
 }  // namespace
 
-Optimizer::Optimizer(nn::Module& model, const OptimizerConfig& config) : config_(config) {
-  check(config_);
-  auto rules = compile(config_);
-  const bool adaptive = config_.kind == "adam" || config_.kind == "adamw";
-  const bool needs_m = adaptive || config_.momentum != 0.0;
-  const bool needs_v = config_.kind != "sgd";
-  for (nn::Parameter* p : model.parameters()) {
-    ParameterPlan row{p->name, p->variable.shape(), p->trainable(), 1.0, 0.0};
-    for (MultiplierRule& rule : rules) {
-      if (!std::regex_search(p->name, rule.regex)) continue;
-      row.lr_multiplier = rule.factor;
-      rule.used = true;
-    }
-    if (decays(p->kind, config_)) row.weight_decay = config_.weight_decay;
-    plan_.push_back(row);
-    if (!p->trainable()) continue;
-    const Tensor& w = p->variable.value();
-    entries_.push_back({p, needs_m ? zeros_like(w) : Tensor(), needs_v ? zeros_like(w) : Tensor(), row.lr_multiplier,
-                        row.weight_decay});
-  }
-  for (std::size_t i = 0; i < rules.size(); ++i)
-    if (!rules[i].used) throw UsageError("lr multiplier '{}' matches no parameter", config_.lr_multipliers[i].first);
-  if (entries_.empty()) throw UsageError("nothing to train: every parameter is frozen");
+const std::vector<std::string>& optimizer_names() {
+  static const std::vector<std::string> names{"sgd", "adam", "adamw", "rmsprop"};
+  return names;
 }
 
-void Optimizer::step(double lr) {
+OptimizerKind parse_optimizer(std::string_view name) {
+  const auto& names = optimizer_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end())
+    throw UsageError("unknown optimizer '{}'{} (known: {})", name, did_you_mean(name, names), fmt::join(names, ", "));
+  return static_cast<OptimizerKind>(found - names.begin());
+}
+
+std::string_view name_of(OptimizerKind k) { return optimizer_names()[static_cast<std::size_t>(k)]; }
+
+nlohmann::json to_json(const OptimizerOptions& o) {
+  nlohmann::json groups = nlohmann::json::array();
+  for (const GroupRule& g : o.groups) {
+    nlohmann::json rule{{"regex", g.regex}, {"lr_mult", g.lr_mult}};
+    if (g.weight_decay) rule["weight_decay"] = *g.weight_decay;
+    groups.push_back(std::move(rule));
+  }
+  return {{"kind", name_of(o.kind)}, {"lr", o.lr}, {"weight_decay", o.weight_decay},
+          {"decay_norm_and_bias", o.decay_norm_and_bias}, {"momentum", o.momentum}, {"dampening", o.dampening},
+          {"nesterov", o.nesterov}, {"beta1", o.beta1}, {"beta2", o.beta2}, {"eps", o.eps}, {"alpha", o.alpha},
+          {"groups", groups}};
+}
+
+Optimizer::Optimizer(std::vector<nn::Parameter*> parameters, const OptimizerOptions& options) : options_(options) {
+  check(options);
+  if (std::none_of(parameters.begin(), parameters.end(), [](const nn::Parameter* p) { return p->trainable(); }))
+    throw UsageError("nothing to train: every parameter is frozen");
+  for (nn::Parameter* p : parameters) {
+    Entry e{p, 1.0, options.weight_decay, {}, {}};
+    if (!options.decay_norm_and_bias && is_norm_or_bias(p->kind)) e.weight_decay = 0.0;
+    const Tensor& value = p->variable.value();
+    const auto zeros = [&] { return full(value.shape(), 0.0, value.dtype(), value.device()); };
+    if (p->trainable() && uses_m(options)) e.m = zeros();
+    if (p->trainable() && uses_v(options)) e.v = zeros();
+    entries_.push_back(std::move(e));
+  }
+  for (const GroupRule& rule : options.groups) {
+    const std::regex regex = compile(rule.regex);
+    bool matched = false;
+    for (Entry& e : entries_) {
+      if (!std::regex_search(e.parameter->name, regex)) continue;
+      matched = true;
+      e.lr_mult = rule.lr_mult;
+      if (rule.weight_decay) e.weight_decay = *rule.weight_decay;
+    }
+    if (!matched) throw UsageError("parameter group '{}' matches no parameter", rule.regex);
+  }
+}
+
+void Optimizer::step() {
   std::vector<OptimizerSlot> slots;
   for (const Entry& e : entries_) {
-    const Variable& v = e.parameter->variable;
-    if (v.grad().defined()) slots.push_back({v.value(), v.grad(), e.m, e.v, lr * e.lr_multiplier, e.weight_decay});
-  }
-  if (slots.empty()) return;
-  Backend& backend = backend_of(slots[0].param);
-  if (config_.kind == "sgd") {
-    SgdParams p;
-    p.momentum = config_.momentum;
-    p.dampening = config_.dampening;
-    p.nesterov = config_.nesterov;
-    p.first_step = steps_ == 0;
-    backend.sgd_(slots, p);
-  } else if (config_.kind == "rmsprop") {
-    backend.rmsprop_(slots, {config_.alpha, config_.eps, config_.momentum});
-  } else {
-    backend.adam_(slots, {config_.beta1, config_.beta2, config_.eps, steps_ + 1, config_.kind == "adamw"});
+    const Variable& x = e.parameter->variable;
+    if (x.requires_grad() && x.grad().defined())
+      slots.push_back({x.value(), x.grad(), e.m, e.v, options_.lr * e.lr_mult, e.weight_decay});
   }
   ++steps_;
+  if (slots.empty()) return;
+  Backend& backend = backend_of(slots.front().param);
+  switch (options_.kind) {
+    case OptimizerKind::sgd:
+      return backend.sgd_(slots, {options_.momentum, options_.dampening, options_.nesterov, steps_ == 1});
+    case OptimizerKind::adam:
+    case OptimizerKind::adamw:
+      return backend.adam_(slots, {options_.beta1, options_.beta2, options_.eps, steps_,
+                                   options_.kind == OptimizerKind::adamw});
+    case OptimizerKind::rmsprop:
+      return backend.rmsprop_(slots, {options_.alpha, options_.eps, options_.momentum});
+  }
 }
 
-void Optimizer::clear_gradients() {
-  for (const Entry& e : entries_) e.parameter->variable.clear_grad();
+void Optimizer::clear_grads() {
+  for (Entry& e : entries_) e.parameter->variable.clear_grad();
 }
 
-Tensor Optimizer::clip_gradients(double max_norm) {
-  std::vector<Tensor> grads;
+std::vector<ParameterPlan> Optimizer::plan() const {
+  std::vector<ParameterPlan> rows;
   for (const Entry& e : entries_)
-    if (e.parameter->variable.grad().defined()) grads.push_back(e.parameter->variable.grad());
-  if (grads.empty()) throw UsageError("clip_gradients: no parameter has a gradient");
-  return backend_of(grads[0]).clip_grad_norm_(grads, max_norm);
+    rows.push_back({e.parameter->name, e.parameter->variable.shape(), e.parameter->trainable(), e.lr_mult,
+                    e.weight_decay});
+  return rows;
 }
 
-std::vector<std::pair<std::string, Tensor>> Optimizer::state() const {
-  std::vector<std::pair<std::string, Tensor>> all;
+std::string Optimizer::plan_table() const {
+  std::size_t width = 9;
+  for (const Entry& e : entries_) width = std::max(width, e.parameter->name.size());
+  std::string out = fmt::format("{:<{}}  {:<20} {:<9} {:>10} {:>12}\n", "parameter", width, "shape", "trainable", "lr",
+                                "weight decay");
+  for (const ParameterPlan& p : plan())
+    out += p.trainable ? fmt::format("{:<{}}  {:<20} {:<9} {:>10.4g} {:>12.4g}\n", p.name, width, p.shape.str(), "yes",
+                                     options_.lr * p.lr_mult, p.weight_decay)
+                       : fmt::format("{:<{}}  {:<20} {:<9} {:>10} {:>12}\n", p.name, width, p.shape.str(), "no", "-",
+                                     "-");
+  return out;
+}
+
+std::vector<NamedTensor> Optimizer::state() const {
+  std::vector<NamedTensor> all;
   for (const Entry& e : entries_) {
-    if (e.m.defined()) all.emplace_back("m." + e.parameter->name, e.m);
-    if (e.v.defined()) all.emplace_back("v." + e.parameter->name, e.v);
+    if (e.m.defined()) all.push_back({"optim.m." + e.parameter->name, e.m});
+    if (e.v.defined()) all.push_back({"optim.v." + e.parameter->name, e.v});
   }
   return all;
 }
 
-Ema::Ema(nn::Module& model, double decay) : parameters_(model.parameters()), decay_(decay) {
-  if (!(decay > 0.0 && decay < 1.0)) throw UsageError("EMA decay: expected a number in (0, 1), found {}", decay);
-  for (const nn::Parameter* p : parameters_) averages_.push_back(backend_of(p->variable.value()).clone(p->variable.value()));
+double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm) {
+  std::vector<Tensor> grads;
+  for (const nn::Parameter* p : parameters)
+    if (p->variable.grad().defined()) grads.push_back(p->variable.grad());
+  if (grads.empty()) return 0.0;
+  return scalar_value(backend_of(grads.front()).clip_grad_norm_(grads, max_norm));
 }
 
-void Ema::update() {
-  std::vector<Tensor> values;
-  for (const nn::Parameter* p : parameters_) values.push_back(p->variable.value());
-  backend_of(values[0]).ema_(averages_, values, decay_);
-}
-
-void Ema::swap() {
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    Tensor weights = parameters_[i]->variable.value();
-    parameters_[i]->variable.set_value(averages_[i]);
-    averages_[i] = weights;
-  }
-}
-
-std::vector<std::pair<std::string, Tensor>> Ema::state() const {
-  std::vector<std::pair<std::string, Tensor>> all;
-  for (std::size_t i = 0; i < parameters_.size(); ++i) all.emplace_back("ema." + parameters_[i]->name, averages_[i]);
-  return all;
-}
-
-}  // namespace engine::optim
+}  // namespace engine

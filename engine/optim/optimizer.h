@@ -1,81 +1,92 @@
-// Optimisers: torch.optim's formulas, one backend call for all parameters.
+// Optimisers over parameter groups. Formulas and attribute names are torch.optim's; the arithmetic is one multi-tensor
+// operation of the backend (kernels/ops.def: sgd_, adam_, rmsprop_).
 #pragma once
 
+#include <nlohmann/json.hpp>
+
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "engine/nn/module.h"
+#include "engine/optim/named_tensor.h"
+#include "kernels/types.h"
 
-namespace engine::optim {
+namespace engine {
 
-struct OptimizerConfig {
-  std::string kind = "sgd";  ///< sgd, adam, adamw, rmsprop
-  double momentum = 0.9;     ///< sgd, rmsprop
-  double dampening = 0.0;    ///< sgd
-  bool nesterov = false;     ///< sgd
-  double beta1 = 0.9, beta2 = 0.999;  ///< adam, adamw
-  double alpha = 0.99;                ///< rmsprop
-  double eps = 1e-8;                  ///< adam, adamw, rmsprop
-  double weight_decay = 0.0;
-  bool decay_norm_and_bias = false;   ///< torch.optim's default is true; most recipes want false
-  std::vector<std::pair<std::string, double>> lr_multipliers;  ///< regex on names -> factor; the last match wins
+enum class OptimizerKind : std::uint8_t { sgd, adam, adamw, rmsprop };
+/// "sgd", "adam", "adamw", "rmsprop"; throws UsageError with the nearest name.
+OptimizerKind parse_optimizer(std::string_view name);
+std::string_view name_of(OptimizerKind k);
+const std::vector<std::string>& optimizer_names();
+
+/// What the parameters whose path matches `regex` do differently.
+struct GroupRule {
+  std::string regex;                   ///< ECMAScript, found anywhere in the path
+  double lr_mult = 1.0;                ///< times the schedule's rate
+  std::optional<double> weight_decay;  ///< instead of the optimiser's
 };
 
-/// What happens to one parameter in a step, for the table that a run prints before it starts.
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::sgd;
+  double lr = 0.1;
+  double weight_decay = 0.0;
+  bool decay_norm_and_bias = false;  ///< torchvision and timm leave norm weights and biases alone, PyTorch decays all
+  double momentum = 0.0, dampening = 0.0;
+  bool nesterov = false;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+  double alpha = 0.99;            ///< RMSprop's smoothing
+  std::vector<GroupRule> groups;  ///< of several that match a parameter the last wins
+};
+nlohmann::json to_json(const OptimizerOptions& o);
+
+/// What will happen to one parameter.
 struct ParameterPlan {
   std::string name;
   Shape shape;
   bool trainable = true;
-  double lr_multiplier = 1.0;
-  double weight_decay = 0.0;
+  double lr_mult = 1.0, weight_decay = 0.0;
 };
 
 class Optimizer {
  public:
-  /// Takes the parameters that are trainable now. Throws UsageError for an unknown kind, a regex that matches nothing,
-  /// or numbers outside their range.
-  Optimizer(nn::Module& model, const OptimizerConfig& config);
+  /// Parameters that are not trainable are left alone. Their owner keeps them alive and does not change which are
+  /// trainable afterwards. Throws UsageError for a malformed option, a group that matches nothing,
+  /// or nothing to train.
+  Optimizer(std::vector<nn::Parameter*> parameters, const OptimizerOptions& options);
 
-  /// One update with rate `lr` (times each parameter's multiplier); parameters without a gradient stay as they are.
-  void step(double lr);
-  void clear_gradients();
-  /// Scales all gradients to a joint L2 norm of at most max_norm; returns the norm before (device scalar).
-  Tensor clip_gradients(double max_norm);
-  const std::vector<ParameterPlan>& plan() const { return plan_; }
-
+  /// The rate of the next step, before the groups' multipliers.
+  void set_lr(double lr) { options_.lr = lr; }
+  double lr() const { return options_.lr; }
+  /// Updates each trainable parameter that has a gradient.
+  void step();
+  void clear_grads();
+  /// Steps taken so far.
   std::int64_t steps() const { return steps_; }
-  void set_steps(std::int64_t n) { steps_ = n; }
-  /// State tensors by name, "m.<parameter>" and "v.<parameter>": what a checkpoint holds, and what loading writes into.
-  std::vector<std::pair<std::string, Tensor>> state() const;
+
+  /// All parameters, in the model's order.
+  std::vector<ParameterPlan> plan() const;
+  /// The table of plan() at the present rate: name, shape, trainable, lr, weight decay.
+  std::string plan_table() const;
+  /// Moments, shared with the optimiser: "optim.m.NAME" and "optim.v.NAME". Whoever loads a checkpoint copies into them.
+  std::vector<NamedTensor> state() const;
+  nlohmann::json scalars() const { return {{"steps", steps_}}; }
+  void load_scalars(const nlohmann::json& j) { steps_ = j.at("steps").get<std::int64_t>(); }
 
  private:
   struct Entry {
     nn::Parameter* parameter;
+    double lr_mult, weight_decay;
     Tensor m, v;
-    double lr_multiplier, weight_decay;
   };
-  OptimizerConfig config_;
+  OptimizerOptions options_;
   std::vector<Entry> entries_;
-  std::vector<ParameterPlan> plan_;
   std::int64_t steps_ = 0;
 };
 
-/// Exponential moving average of the weights; buffers are taken over as they are.
-class Ema {
- public:
-  Ema(nn::Module& model, double decay);
-  /// averages = decay * averages + (1 - decay) * weights.
-  void update();
-  /// Exchanges the model's weights and the averages: once before an evaluation, once after.
-  void swap();
-  /// "ema.<parameter>".
-  std::vector<std::pair<std::string, Tensor>> state() const;
+/// Joint L2 norm of all gradients, which are scaled in place so that it is at most `max_norm` (infinity: only measure).
+/// 0 where there is no gradient.
+double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm);
 
- private:
-  std::vector<nn::Parameter*> parameters_;
-  std::vector<Tensor> averages_;
-  double decay_;
-};
-
-}  // namespace engine::optim
+}  // namespace engine

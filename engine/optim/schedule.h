@@ -1,51 +1,58 @@
-// Learning-rate schedules, as functions of time. Time counts in epochs; the trainer asks with fractions of an epoch
-// where a schedule is to move at every step. Values are torch.optim.lr_scheduler's.
+// Learning-rate schedules, torch.optim.lr_scheduler's formulas in closed form.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+
+#include <limits>
 #include <string>
-#include <string_view>
 #include <vector>
 
-namespace engine::optim {
+namespace engine {
 
-struct ScheduleConfig {
-  std::string kind = "constant";   ///< constant, step, multi-step, cosine, exponential, plateau
-  double gamma = 0.1;              ///< step, multi-step, exponential: factor
-  double step_size = 30;           ///< step: epochs between two drops
-  std::vector<double> milestones;  ///< multi-step: epochs of the drops
-  double total = 1;                ///< cosine: epochs in all, warm-up included
-  double min_lr = 0.0;             ///< cosine: where it ends; plateau: never below
-  double warmup = 0;               ///< epochs of linear warm-up before any schedule
-  double warmup_factor = 0.01;     ///< where the warm-up starts, as a share of the rate
-  double plateau_factor = 0.1;     ///< plateau: factor at a drop
-  int patience = 10;               ///< plateau: epochs without improvement that are borne
-  double threshold = 1e-4;         ///< plateau: relative improvement that counts
-  int cooldown = 0;                ///< plateau: epochs after a drop that do not count
+enum class ScheduleKind : std::uint8_t { constant, step, multi_step, cosine, exponential, plateau };
+/// "constant", "step", "multi-step", "cosine", "exponential", "plateau"; throws UsageError with the nearest name.
+ScheduleKind parse_schedule(std::string_view name);
+std::string_view name_of(ScheduleKind k);
+const std::vector<std::string>& schedule_names();
+
+/// Times are in epochs and count from the end of the warm-up.
+struct ScheduleOptions {
+  ScheduleKind kind = ScheduleKind::constant;
+  double base_lr = 0.1;
+  double warmup_epochs = 0.0;        ///< linear from warmup_start_factor * base_lr to base_lr
+  double warmup_start_factor = 0.01;
+  double gamma = 0.1;                ///< step, multi-step, exponential
+  double step_size = 30.0;           ///< step: epochs between two decays
+  std::vector<double> milestones;    ///< multi-step: ascending epochs
+  double t_max = 90.0;               ///< cosine: epochs from base_lr down to eta_min
+  double eta_min = 0.0;
+  bool minimize = true;              ///< plateau: the watched value should fall
+  double factor = 0.1, threshold = 1e-4;
+  bool relative_threshold = true;
+  int patience = 10, cooldown = 0;
+  double min_lr = 0.0, eps = 1e-8;   ///< a reduction smaller than eps is not made
 };
+nlohmann::json to_json(const ScheduleOptions& o);
 
 class Schedule {
  public:
-  /// Throws UsageError for an unknown kind (with the nearest name) or senseless numbers.
-  Schedule(const ScheduleConfig& config, double base_lr);
-  /// Rate at `time` epochs after the start.
-  double lr(double time) const;
-  /// Plateau: tells the schedule an epoch's loss (lower is better). Others ignore it.
-  void observe(double loss);
+  /// Throws UsageError for options that make no sense (milestones out of order, t_max <= 0, ...).
+  explicit Schedule(const ScheduleOptions& options);
 
-  /// What a checkpoint must hold.
+  /// The rate `epoch` epochs after the start; fractions where the rate changes with every step.
+  double rate(double epoch) const;
+  /// Tells plateau the watched value after an epoch; the others do not listen. During the warm-up nobody does.
+  void observe(double epoch, double value);
+  const ScheduleOptions& options() const { return options_; }
+
   nlohmann::json state() const;
-  void load(const nlohmann::json& state);
+  void load_state(const nlohmann::json& j);
 
  private:
-  double after_warmup(double time) const;
-
-  ScheduleConfig config_;
-  double base_lr_;
+  ScheduleOptions options_;
   double plateau_lr_;
   double best_;
-  int bad_epochs_ = 0;
-  int cooling_ = 0;
+  int bad_epochs_ = 0, cooling_ = 0;
 };
 
-}  // namespace engine::optim
+}  // namespace engine
