@@ -52,8 +52,7 @@ struct ParameterPlan {
 class Optimizer {
  public:
   /// Parameters that are not trainable are left alone. Their owner keeps them alive and does not change which are
-  /// trainable afterwards. Throws UsageError for a malformed option, a group that matches nothing,
-  /// or nothing to train.
+  /// trainable afterwards. Throws UsageError for a malformed option, or a group that matches nothing.
   Optimizer(std::vector<nn::Parameter*> parameters, const OptimizerOptions& options);
 
   /// The rate of the next step, before the groups' multipliers.
