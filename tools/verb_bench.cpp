@@ -1,0 +1,33 @@
+// `bench WHAT`: each subject is a file of its own, tools/verb_bench_WHAT.cpp.
+#include <memory>
+
+#include "tools/verb.h"
+#include "tools/verb_bench_step.h"
+
+namespace engine::tools {
+namespace {
+
+struct Subject {
+  const char *name, *summary;
+  Action (*set_up)(CLI::App& app);
+};
+
+constexpr Subject subjects[] = {
+    {"step", "A whole training step: images/s, peak memory, time per operation", set_up_bench_step},
+};
+
+Action set_up(CLI::App& app) {
+  app.require_subcommand(1);
+  auto chosen = std::make_shared<Action>();
+  for (const Subject& s : subjects) {
+    CLI::App* subject = app.add_subcommand(s.name, s.summary);
+    const Action action = s.set_up(*subject);
+    subject->callback([chosen, action] { *chosen = action; });
+  }
+  return [chosen] { return (*chosen)(); };
+}
+
+const RegisterVerb verb("bench", "Measure: a training step, kernels, the loader", set_up);
+
+}  // namespace
+}  // namespace engine::tools
