@@ -28,6 +28,8 @@ struct Line {
         cover.end = here + 1;
       }
   }
+  /// Whether a window lies wholly in the padding behind the input.
+  bool has_empty_window() const { return windows.back().begin >= windows.back().end; }
 };
 
 Line pooling_line(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t before,
@@ -123,6 +125,7 @@ MaxPoolResult CpuBackend::do_max_pool2d(const Tensor& x, const Pool2dParams& p) 
   for_each_row(x, r.y, [&](std::int64_t plane, std::int64_t row, std::int64_t at) {
     cpu::max_pool_row(w, row, from + plane, to + at, argmax + at);
   });
+  if (plan.rows.has_empty_window() || plan.columns.has_empty_window()) cpu::zero_padding(r.y);  // it holds -inf
   return r;
 }
 
@@ -140,7 +143,9 @@ Tensor CpuBackend::do_max_pool2d_backward(const Tensor& dy_any, const Tensor& ar
   const std::uint8_t* positions = argmax.data<std::uint8_t>();
   float* to = dx.data<float>();
   for_each_row(dy, dx, [&](std::int64_t plane, std::int64_t row, std::int64_t at) {
-    cpu::max_pool_row_backward(w, row, from + plane, positions + plane, to + at);
+    static thread_local std::vector<std::int32_t> scratch;
+    scratch.resize(static_cast<std::size_t>(w.out_width * w.lanes));
+    cpu::max_pool_row_backward(w, row, from + plane, positions + plane, scratch.data(), to + at);
   });
   return dx;
 }
@@ -166,11 +171,15 @@ Tensor CpuBackend::do_adaptive_avg_pool2d(const Tensor& x, std::int64_t height, 
   return average(x, Plan::adaptive(x.shape(), shape), shape);
 }
 
-Tensor CpuBackend::do_adaptive_avg_pool2d_backward(const Tensor& dy, const Shape& input) {
-  cpu::require_f32("adaptive_avg_pool2d_backward", dy);
+Tensor CpuBackend::do_adaptive_avg_pool2d_backward(const Tensor& dy_any, const Shape& input) {
+  cpu::require_f32("adaptive_avg_pool2d_backward", dy_any);
   check_map("adaptive_avg_pool2d_backward", input);
-  check_map("adaptive_avg_pool2d_backward", dy.shape());
-  check_shape("adaptive_avg_pool2d_backward", "dy", dy, {input[0], input[1], dy.dim(2), dy.dim(3)});
+  check_map("adaptive_avg_pool2d_backward", dy_any.shape());
+  check_shape("adaptive_avg_pool2d_backward", "dy", dy_any, {input[0], input[1], dy_any.dim(2), dy_any.dim(3)});
+  // The head of a network works in plain layout, the features before its global average are blocked: a vector of
+  // channels is cheap to rearrange, the map it becomes is not.
+  const bool global = dy_any.dim(2) * dy_any.dim(3) == 1 && input[1] >= cpu::channel_block();
+  const Tensor dy = global ? cpu::blocked(dy_any, cpu::channel_block()) : dy_any;
   return average_backward(dy, Plan::adaptive(input, dy.shape()), input);
 }
 

@@ -30,8 +30,10 @@ struct Windows {
 void max_pool_row(const Windows& w, std::int64_t row, const float* x, float* y, std::uint8_t* argmax);
 void average_row(const Windows& w, std::int64_t row, const float* x, float* y);
 
-/// Input row `row` of the gradient, gathered from the planes dy and argmax.
-void max_pool_row_backward(const Windows& w, std::int64_t row, const float* dy, const std::uint8_t* argmax, float* dx);
+/// Input row `row` of the gradient, gathered from the planes dy and argmax. scratch has room for an output row and
+/// overlaps nothing.
+void max_pool_row_backward(const Windows& w, std::int64_t row, const float* dy, const std::uint8_t* argmax,
+                           std::int32_t* scratch, float* dx);
 void average_row_backward(const Windows& w, std::int64_t row, const float* dy, float* dx);
 
 }  // namespace engine::cpu

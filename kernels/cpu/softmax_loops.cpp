@@ -37,11 +37,6 @@ ENGINE_INLINE double row_sum(std::int64_t n, F f) {
   return sum;
 }
 
-struct Exponential {
-  const float* x;
-  float max;
-  ENGINE_INLINE float operator()(std::int64_t i) const { return vector_exp(x[i] - max); }
-};
 struct Product {
   const float *a, *b;
   ENGINE_INLINE float operator()(std::int64_t i) const { return a[i] * b[i]; }
@@ -56,13 +51,14 @@ struct Value {
 ENGINE_MULTIVERSION
 void softmax_row(const float* x, float* y, std::int64_t n, bool logarithm) {
   const float max = row_max(x, n);
-  const double sum = row_sum(n, Exponential{x, max});
+  for (std::int64_t i = 0; i < n; ++i) y[i] = vector_exp(x[i] - max);
+  const double sum = row_sum(n, Value{y});
   if (logarithm) {
     const double shift = static_cast<double>(max) + std::log(sum);
     for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(static_cast<double>(x[i]) - shift);
   } else {
     const auto factor = static_cast<float>(1.0 / sum);
-    for (std::int64_t i = 0; i < n; ++i) y[i] = vector_exp(x[i] - max) * factor;
+    for (std::int64_t i = 0; i < n; ++i) y[i] *= factor;
   }
 }
 
