@@ -30,7 +30,10 @@ void check(const OptimizerOptions& o) {
   in("beta2", o.beta2, 0.0, 1.0);
   in("alpha", o.alpha, 0.0, infinity);
   in("eps", o.eps, 0.0, infinity);
-  for (const GroupRule& g : o.groups) in("lr-mult", g.lr_mult, 0.0, infinity);
+  for (const GroupRule& g : o.groups) {
+    in("a group's lr-mult", g.lr_mult.value_or(1.0), 0.0, infinity);
+    in("a group's weight-decay", g.weight_decay.value_or(0.0), 0.0, infinity);
+  }
   if (o.nesterov && (o.momentum <= 0.0 || o.dampening != 0.0))
     throw UsageError("optimiser: nesterov needs momentum above 0 (is {}) and dampening 0 (is {})", o.momentum,
                      o.dampening);
@@ -65,7 +68,8 @@ std::string_view name_of(OptimizerKind k) { return optimizer_names()[static_cast
 nlohmann::json to_json(const OptimizerOptions& o) {
   nlohmann::json groups = nlohmann::json::array();
   for (const GroupRule& g : o.groups) {
-    nlohmann::json rule{{"regex", g.regex}, {"lr_mult", g.lr_mult}};
+    nlohmann::json rule{{"regex", g.regex}};
+    if (g.lr_mult) rule["lr_mult"] = *g.lr_mult;
     if (g.weight_decay) rule["weight_decay"] = *g.weight_decay;
     groups.push_back(std::move(rule));
   }
@@ -92,7 +96,7 @@ Optimizer::Optimizer(std::vector<nn::Parameter*> parameters, const OptimizerOpti
     for (Entry& e : entries_) {
       if (!std::regex_search(e.parameter->name, regex)) continue;
       matched = true;
-      e.lr_mult = rule.lr_mult;
+      if (rule.lr_mult) e.lr_mult = *rule.lr_mult;
       if (rule.weight_decay) e.weight_decay = *rule.weight_decay;
     }
     if (!matched) throw UsageError("parameter group '{}' matches no parameter", rule.regex);

@@ -23,7 +23,7 @@ const std::vector<std::string>& optimizer_names();
 /// What the parameters whose path matches `regex` do differently.
 struct GroupRule {
   std::string regex;                   ///< ECMAScript, found anywhere in the path
-  double lr_mult = 1.0;                ///< times the schedule's rate
+  std::optional<double> lr_mult;       ///< times the schedule's rate, instead of 1
   std::optional<double> weight_decay;  ///< instead of the optimiser's
 };
 
