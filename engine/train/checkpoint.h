@@ -1,0 +1,63 @@
+// Checkpoints: one safetensors file with everything a run needs to go on to the same bits.
+//
+//   NAME               weights and buffers under their own names: Python's load_file() reads a model from it
+//   ema.NAME           their moving average, if the run keeps one
+//   optim.m.NAME, ...  the optimiser's moments
+//   __metadata__       "format": "pt"; "engine_train": JSON with the model, the data's classes and preparation, the
+//                      configuration and its hash, and the state of the run (schedule, cursor, counters, best value)
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <vector>
+
+#include "engine/io/safetensors.h"
+#include "engine/nn/module.h"
+#include "engine/optim/named_tensor.h"
+
+namespace engine {
+
+/// Weights and buffers of a model, shared with it.
+std::vector<NamedTensor> model_tensors(nn::Module& model);
+
+/// Writes atomically; a failure leaves the file that was there. Throws FileError (disk full, no permission).
+void save_checkpoint(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                     const nlohmann::json& meta);
+
+class Checkpoint {
+ public:
+  /// Throws CheckpointError where the file is missing, damaged, or no checkpoint of this program.
+  explicit Checkpoint(const std::filesystem::path& path);
+
+  const nlohmann::json& meta() const { return meta_; }
+  /// A member of meta(), by JSON pointer ("/run/step"), as T. Throws CheckpointError naming file and member.
+  template <class T>
+  T get(const std::string& pointer) const;
+  bool has_ema() const { return has_ema_; }
+  const SafetensorsFile& file() const { return file_; }
+
+  /// Copies tensors of these names into `into`, all or none of them. With `prefix`, NAME is read from prefix + NAME.
+  /// Throws CheckpointError with the counts of missing and misshapen tensors and the first of them.
+  void load(const std::vector<NamedTensor>& into, const std::string& prefix = "") const;
+  /// The same, but tensors whose shape differs or that are missing stay as they are; returns their names.
+  std::vector<std::string> load_matching(const std::vector<NamedTensor>& into) const;
+
+ private:
+  void copy(const NamedTensor& to, const std::string& from) const;
+
+  SafetensorsFile file_;
+  nlohmann::json meta_;
+  bool has_ema_ = false;
+};
+
+template <class T>
+T Checkpoint::get(const std::string& pointer) const {
+  try {
+    return meta_.at(nlohmann::json::json_pointer(pointer)).get<T>();
+  } catch (const nlohmann::json::exception& e) {
+    throw CheckpointError("{}: checkpoint lacks a usable '{}' ({})", file_.name(), pointer, e.what());
+  }
+}
+
+}  // namespace engine
