@@ -92,7 +92,8 @@ struct Mul {
 };
 
 template <class Op>
-ENGINE_INLINE void rows_of(const Operand& left, const Operand& right, float* y, std::int64_t rows, std::int64_t columns) {
+ENGINE_INLINE void rows_of(const Operand& left, const Operand& right, float* y, std::int64_t rows,
+                           std::int64_t columns) {
   for (std::int64_t r = 0; r < rows; ++r, y += columns) {
     const float* a = left.data + r * left.row_stride;
     const float* b = right.data + r * right.row_stride;

@@ -89,7 +89,8 @@ LayerNormResult CpuBackend::do_layer_norm(const Tensor& x_any, const Tensor& wei
   LayerNormResult r{cpu::empty(x.shape()), cpu::empty(row_shape), cpu::empty(row_shape)};
   const float *from = x.data<float>(), *w = weight.data<float>(), *b = bias.data<float>();
   float *to = r.y.data<float>(), *means = r.mean.data<float>(), *inv_stds = r.inv_std.data<float>();
-  cpu::parallel_for(rows, cpu::elementwise_grain / std::max<std::int64_t>(n, 1), [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t grain = cpu::elementwise_grain / std::max<std::int64_t>(n, 1);
+  cpu::parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const float* in = from + row * n;
       const double mean = cpu::sum_row(in, n) / static_cast<double>(n);

@@ -19,7 +19,8 @@ struct Line {
   std::vector<Window> windows;
   std::vector<Cover> covers;
 
-  Line(std::vector<Window> w, std::int64_t in) : windows(std::move(w)), covers(static_cast<std::size_t>(in), Cover{0, 0}) {
+  Line(std::vector<Window> w, std::int64_t in)
+      : windows(std::move(w)), covers(static_cast<std::size_t>(in), Cover{0, 0}) {
     for (std::size_t o = 0; o < windows.size(); ++o)
       for (std::int64_t i = windows[o].begin; i < windows[o].end; ++i) {
         Cover& cover = covers[static_cast<std::size_t>(i)];
@@ -38,7 +39,8 @@ Line pooling_line(std::int64_t in, std::int64_t out, std::int64_t kernel, std::i
   for (std::int64_t o = 0; o < out; ++o) {
     const std::int64_t origin = o * stride - before;
     const std::int64_t begin = std::max<std::int64_t>(origin, 0), end = std::min(origin + kernel, in);
-    windows.push_back({origin, begin, end, count_padding ? std::min(origin + kernel, in + after) - origin : end - begin});
+    const std::int64_t count = count_padding ? std::min(origin + kernel, in + after) - origin : end - begin;
+    windows.push_back({origin, begin, end, count});
   }
   return {std::move(windows), in};
 }

@@ -70,10 +70,10 @@ void reduce_rows(const float* x, const std::vector<Axis>& axes, double factor, f
   cpu::parallel_for(units, cpu::elementwise_grain / work, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t unit = begin; unit < end; ++unit) {
       const std::int64_t part = unit % parts, first = part / cuts * rows_per_part, cut = part % cuts * piece;
+      const float* base = x + kept[static_cast<std::size_t>(unit / parts)];
       double sum = 0;
       for (std::int64_t r = first; r < std::min(rows, first + rows_per_part); ++r)
-        sum += cpu::sum_row(x + kept[static_cast<std::size_t>(unit / parts)] + reduced[static_cast<std::size_t>(r)] + cut,
-                            std::min(piece, length - cut));
+        sum += cpu::sum_row(base + reduced[static_cast<std::size_t>(r)] + cut, std::min(piece, length - cut));
       partial[static_cast<std::size_t>(unit)] = sum;
     }
   });
@@ -89,7 +89,8 @@ void reduce_columns(const float* x, const std::vector<Axis>& axes, double factor
   const std::int64_t rows = outer.empty() ? 1 : outer.back().extent;
   const Extents kept = offsets_of(outer, false), reduced = offsets_of(outer, true);
   const std::int64_t strip = std::min<std::int64_t>(length, 4096), strips = (length + strip - 1) / strip;
-  const std::int64_t rows_per_cut = std::max<std::int64_t>(1, piece / strip), cuts = (rows + rows_per_cut - 1) / rows_per_cut;
+  const std::int64_t rows_per_cut = std::max<std::int64_t>(1, piece / strip);
+  const std::int64_t cuts = (rows + rows_per_cut - 1) / rows_per_cut;
   const std::int64_t parts = static_cast<std::int64_t>(reduced.size()) * cuts;
   const std::int64_t units = static_cast<std::int64_t>(kept.size()) * strips;
   // One unit of work: a strip of one result row, one part of its sum.
@@ -99,7 +100,8 @@ void reduce_columns(const float* x, const std::vector<Axis>& axes, double factor
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t unit = i / parts, part = i % parts;
       const std::int64_t first = part % cuts * rows_per_cut, column = unit % strips * strip;
-      const std::int64_t base = kept[static_cast<std::size_t>(unit / strips)] + reduced[static_cast<std::size_t>(part / cuts)];
+      const std::int64_t base =
+          kept[static_cast<std::size_t>(unit / strips)] + reduced[static_cast<std::size_t>(part / cuts)];
       cpu::sum_columns(x + (base + first) * length + column, length, std::min(rows_per_cut, rows - first),
                        std::min(strip, length - column), partial.data() + i * strip);
     }

@@ -50,7 +50,7 @@ ENGINE_INLINE void for_each_position(const Geometry& g, std::size_t row, F f) {
 ENGINE_MULTIVERSION
 void resize_plane(const Geometry& g, const float* x, float* y, std::int64_t lanes) {
   for (std::size_t row = 0; row < g.rows.size(); ++row)
-    for_each_position(g, row, [&](std::size_t out, auto a, auto b, auto c, auto d, float wa, float wb, float wc, float wd) {
+    for_each_position(g, row, [&](std::size_t out, auto a, auto b, auto c, auto d, auto wa, auto wb, auto wc, auto wd) {
       float* to = y + static_cast<std::int64_t>(out) * lanes;
       for (std::int64_t l = 0; l < lanes; ++l)
         to[l] = wa * x[a * lanes + l] + wb * x[b * lanes + l] + wc * x[c * lanes + l] + wd * x[d * lanes + l];
@@ -60,7 +60,7 @@ void resize_plane(const Geometry& g, const float* x, float* y, std::int64_t lane
 ENGINE_MULTIVERSION
 void resize_plane_backward(const Geometry& g, const float* dy, float* dx, std::int64_t lanes) {
   for (std::size_t row = 0; row < g.rows.size(); ++row)
-    for_each_position(g, row, [&](std::size_t out, auto a, auto b, auto c, auto d, float wa, float wb, float wc, float wd) {
+    for_each_position(g, row, [&](std::size_t out, auto a, auto b, auto c, auto d, auto wa, auto wb, auto wc, auto wd) {
       const float* from = dy + static_cast<std::int64_t>(out) * lanes;
       for (std::int64_t l = 0; l < lanes; ++l) {
         // One after the other: at an edge two of the four are the same input.

@@ -69,7 +69,10 @@ Tensor CpuBackend::do_slice(const Tensor& x_any, const std::vector<std::int64_t>
   check_slice(x_any, begin, extent);
   int block = cpu::block_of(x_any);
   // Blocked, unless the slice begins inside a block or leaves channels of its last block out.
-  if (block > 1 && (begin[1] % block != 0 || (extent[1] % block != 0 && begin[1] + extent[1] != x_any.dim(1)))) block = 1;
+  const auto splits_block = [&] {
+    return begin[1] % block != 0 || (extent[1] % block != 0 && begin[1] + extent[1] != x_any.dim(1));
+  };
+  if (block > 1 && splits_block()) block = 1;
   const Tensor x = cpu::blocked(x_any, block);
   Tensor y = cpu::empty_blocked(extent, block, x.dtype());
   const Extents dims = cpu::physical_dims(y);

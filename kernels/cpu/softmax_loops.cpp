@@ -115,7 +115,8 @@ void softmax_strip_backward(const float* y, const float* dy, float* dx, const St
 }
 
 ENGINE_MULTIVERSION
-void cross_entropy_row_backward(const float* log_prob, const float* weight, float* dx, std::int64_t n, float a, float b) {
+void cross_entropy_row_backward(const float* log_prob, const float* weight, float* dx, std::int64_t n, float a,
+                                float b) {
   if (weight)
     for (std::int64_t i = 0; i < n; ++i) dx[i] = a * vector_exp(log_prob[i]) - b * weight[i];
   else

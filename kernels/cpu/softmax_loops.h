@@ -21,6 +21,7 @@ void softmax_row_backward(const float* y, const float* dy, float* dx, std::int64
 void softmax_strip_backward(const float* y, const float* dy, float* dx, const Strip& s, bool logarithm);
 
 /// dx[c] = a * exp(log_prob[c]) - b * weight[c], weight = 1 where it is null: a row of cross-entropy's gradient.
-void cross_entropy_row_backward(const float* log_prob, const float* weight, float* dx, std::int64_t n, float a, float b);
+void cross_entropy_row_backward(const float* log_prob, const float* weight, float* dx, std::int64_t n, float a,
+                                float b);
 
 }  // namespace engine::cpu
