@@ -81,6 +81,8 @@ nlohmann::json to_json(const OptimizerOptions& o) {
 
 Optimizer::Optimizer(std::vector<nn::Parameter*> parameters, const OptimizerOptions& options) : options_(options) {
   check(options);
+  if (std::none_of(parameters.begin(), parameters.end(), [](const nn::Parameter* p) { return p->trainable(); }))
+    throw UsageError("nothing to train: every parameter is frozen");
   for (nn::Parameter* p : parameters) {
     Entry e{p, 1.0, options.weight_decay, {}, {}};
     if (!options.decay_norm_and_bias && is_norm_or_bias(p->kind)) e.weight_decay = 0.0;

@@ -66,7 +66,8 @@ void Checkpoint::load(const std::vector<NamedTensor>& into, const std::string& p
   if (!wrong.empty()) {
     const std::size_t count = wrong.size();
     wrong.resize(std::min<std::size_t>(count, 3));
-    throw CheckpointError("{}: does not fit this model (the file holds '{}'): of {} tensors {} are missing and {} differ; {}{}",
+    throw CheckpointError("{}: does not fit this model (the file holds '{}'): of {} tensors {} are missing and {} "
+                          "differ; {}{}",
                           file_.name(), meta_.value("/model/name"_json_pointer, "?"), into.size(),
                           missing, misshapen, fmt::join(wrong, "; "), count > 3 ? "; ..." : "");
   }

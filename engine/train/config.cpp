@@ -184,7 +184,8 @@ std::vector<std::string> config_differences(const json& here, const json& there)
   std::vector<std::string> all;
   for (const auto& [key, value] : here.items()) {
     const json other = there.contains(key) ? there.at(key) : json(nullptr);
-    if (value != other) all.push_back(fmt::format("{}: {} here, {} in the checkpoint", key, value.dump(), other.dump()));
+    if (value != other)
+      all.push_back(fmt::format("{}: {} here, {} in the checkpoint", key, value.dump(), other.dump()));
   }
   return all;
 }

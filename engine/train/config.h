@@ -108,7 +108,7 @@ struct ConfigOption {
   std::string name;     ///< flag without dashes, and key
   std::string section;  ///< heading in the help; optional prefix of the key
   std::string help;
-  enum class Kind : std::uint8_t { flag, value, list } kind;
+  enum class Kind : std::uint8_t { flag, value, list, repeated } kind;  ///< list: commas divide
   bool decisive;        ///< changes the numbers, so a resumed run must not change it
   std::function<nlohmann::json(const TrainConfig&)> get;
   std::function<void(TrainConfig&, const nlohmann::json&)> set;

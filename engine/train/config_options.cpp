@@ -90,6 +90,12 @@ ConfigOption option(const char* section, const char* name, T TrainConfig::*membe
           [member, key](TrainConfig& c, const json& v) { assign(key, c.*member, v); }};
 }
 
+// A list whose elements may hold commas: regular expressions.
+ConfigOption repeated(ConfigOption o) {
+  o.kind = ConfigOption::Kind::repeated;
+  return o;
+}
+
 }  // namespace
 
 const std::vector<ConfigOption>& config_options() {
@@ -121,8 +127,9 @@ const std::vector<ConfigOption>& config_options() {
       option("model", "weights", &C::weights, "Start from this checkpoint; a head of another size starts anew"),
       option("model", "init", &C::init, "he, he-uniform, xavier, xavier-uniform, trunc-normal or torch"),
       option("model", "init-seed", &C::init_seed, "Seed of the initial weights [default: seed]"),
-      option("model", "freeze", &C::freeze, "Parameters that match REGEX are not trained; may be repeated"),
-      option("model", "freeze-bn-stats", &C::freeze_bn_stats, "Batch norms that match REGEX keep their statistics"),
+      repeated(option("model", "freeze", &C::freeze, "Parameters that match REGEX are not trained; may be repeated")),
+      repeated(option("model", "freeze-bn-stats", &C::freeze_bn_stats,
+                      "Batch norms that match REGEX keep their statistics")),
       option("model", "recompute", &C::recompute, "Run blocks again in backward to save memory"),
 
       option("optim", "epochs", &C::epochs, "Passes over the training data"),
@@ -139,9 +146,10 @@ const std::vector<ConfigOption>& config_options() {
       option("optim", "alpha", &C::alpha, "rmsprop: smoothing"),
       option("optim", "weight-decay", &C::weight_decay, "Weight decay"),
       option("optim", "norm-decay", &C::norm_decay, "Decay norm weights and biases too"),
-      option("optim", "lr-mult", &C::lr_mult, "REGEX=FACTOR on the rate of parameters that match; may be repeated"),
-      option("optim", "group-weight-decay", &C::group_weight_decay,
-             "REGEX=DECAY for parameters that match; may be repeated"),
+      repeated(option("optim", "lr-mult", &C::lr_mult,
+                      "REGEX=FACTOR on the rate of parameters that match; may be repeated")),
+      repeated(option("optim", "group-weight-decay", &C::group_weight_decay,
+                      "REGEX=DECAY for parameters that match; may be repeated")),
       option("optim", "clip-grad-norm", &C::clip_grad_norm, "Largest joint norm of the gradients; 0 = any"),
       option("optim", "ema-decay", &C::ema_decay, "Evaluate an average of the weights with this decay; 0 = off"),
       option("optim", "label-smoothing", &C::label_smoothing, "Share of the target spread over all classes"),
