@@ -16,7 +16,7 @@ struct Relu6 {
     const float positive = x < 0.0f ? 0.0f : x;
     return positive > 6.0f ? 6.0f : positive;
   }
-  static ENGINE_INLINE float gradient(float x, float dy, float) { return (x <= 0.0f) | (x >= 6.0f) ? 0.0f : dy; }
+  static ENGINE_INLINE float gradient(float x, float dy, float) { return ((x <= 0.0f) | (x >= 6.0f)) ? 0.0f : dy; }
 };
 struct LeakyRelu {
   static ENGINE_INLINE float value(float x, float slope) { return x > 0.0f ? x : x * slope; }
@@ -46,7 +46,7 @@ struct Silu {
 struct HardSigmoid {
   static ENGINE_INLINE float value(float x, float) { return Relu6::value(x + 3.0f, 0.0f) / 6.0f; }
   static ENGINE_INLINE float gradient(float x, float dy, float) {
-    return (x > -3.0f) & (x < 3.0f) ? dy * (1.0f / 6.0f) : 0.0f;
+    return ((x > -3.0f) & (x < 3.0f)) ? dy * (1.0f / 6.0f) : 0.0f;
   }
 };
 struct HardSwish {
