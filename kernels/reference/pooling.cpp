@@ -92,8 +92,8 @@ MaxPoolResult ReferenceBackend::do_max_pool2d(const Tensor& x_, const Pool2dPara
             const std::int64_t iy = oy * p.stride[0] - p.padding.top + ky, ix = ox * p.stride[1] - p.padding.left + kx;
             if (iy < 0 || iy >= height || ix < 0 || ix >= width) continue;
             const double v = x[(plane * height + iy) * width + ix];
-            // The first of equals, and the first NaN, wins.
-            if (best_at < 0 || v > best || (std::isnan(v) && !std::isnan(best))) {
+            // The first of equals wins; a NaN wins over everything before it, as in PyTorch.
+            if (best_at < 0 || v > best || std::isnan(v)) {
               best = v;
               best_at = ky * p.kernel[1] + kx;
             }
