@@ -80,7 +80,7 @@ class Clouds {
 // What is the same in both eyes of a patient.
 struct Patient {
   Color retina, vessel;
-  float exposure, vignette, blur, noise;
+  float exposure, vignette, noise;
 };
 
 Patient make_patient(std::uint64_t seed, std::uint32_t patient) {
@@ -93,7 +93,6 @@ Patient make_patient(std::uint64_t seed, std::uint32_t patient) {
   p.vessel = mix({0.45f, 0.08f, 0.05f}, {0.27f, 0.05f, 0.03f}, pigment);
   p.exposure = random.uniform(0.75f, 1.15f);
   p.vignette = random.uniform(0.15f, 0.5f);
-  p.blur = random.uniform(0.0f, 1.0f);
   p.noise = random.uniform(0.01f, 0.035f);
   return p;
 }
@@ -123,16 +122,16 @@ void paint_background(Canvas& canvas, const Patient& p, Random& random) {
 
 // A branching vessel: short steps whose direction wanders; the width shrinks and children leave at an angle.
 void paint_vessel(Canvas& canvas, const Patient& p, Random& random, float x, float y, float angle, float width, int depth) {
-  const float step = 0.015f;
-  const float drift = random.uniform(-0.02f, 0.02f);
-  for (int i = 0; i < 110 && width > 0.0025f; ++i) {
+  const float step = 0.0075f;  // below the width of the thinnest vessel that shows, or it would be dotted
+  const float drift = random.uniform(-0.01f, 0.01f);
+  for (int i = 0; i < 220 && width > 0.0025f; ++i) {
     canvas.blob(x, y, width, p.vessel, 0.55f, 0.6f);
-    angle += drift + random.uniform(-0.09f, 0.09f);
+    angle += drift + random.uniform(-0.06f, 0.06f);
     x += step * std::cos(angle);
     y += step * std::sin(angle);
-    width *= 0.988f;
+    width *= 0.994f;
     if (std::hypot(x, y) > retina_radius) return;
-    if (depth > 0 && random.bernoulli(0.05f)) {
+    if (depth > 0 && random.bernoulli(0.025f)) {
       const float side = random.bernoulli(0.5f) ? 1.0f : -1.0f;
       paint_vessel(canvas, p, random, x, y, angle + side * random.uniform(0.4f, 0.9f), width * 0.7f, depth - 1);
     }
