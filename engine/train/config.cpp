@@ -100,7 +100,8 @@ void TrainConfig::validate() const {
   require(threads >= 0 && threads <= 4096, "threads", threads, "0 to 4096");
   require(warmup_epochs < static_cast<double>(epochs), "warmup-epochs", warmup_epochs, "fewer than epochs");
   one_of("on-bad-image", on_bad_image, {"error", "skip"});
-  one_of("crop", crop, {"none", "random", "centre"});
+  require(channels == 0 || channels == 1 || channels == 3, "channels", channels, "1 or 3, or 0 to see");
+  require(resize_short >= 0 && resize_short <= 1 << 14, "resize-short", resize_short, "0 to 16384");
   one_of("schedule-per", schedule_per, {"step", "epoch"});
   one_of("class-weights", class_weights, {"none", "balanced"});
   nn::parse_scheme(init);

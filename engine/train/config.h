@@ -27,10 +27,12 @@ struct TrainConfig {
   bool balanced = false;
   std::string on_bad_image = "error";
   // pictures
-  std::int64_t image_size = 0;  // 0: the model's usual size, or the picture's own where padding asks for it
-  std::string crop = "none";
+  std::int64_t image_size = 0;  // 0: the model's usual size, or the pictures' own with pad
+  std::int64_t channels = 0;    // 0: as the pictures have (or the weights want)
+  std::int64_t resize_short = 0;
+  bool random_crop = false;
   double crop_scale_min = 0.35;
-  bool flip = false;
+  bool flip = false, vertical_flip = false;
   double rotate = 0.0;
   double jitter = 0.0;
   std::int64_t pad = 0;

@@ -80,15 +80,16 @@ nlohmann::json RunFolder::sync() {
   return {{"metrics.csv", metrics_.size()}, {"events", events_.size()}};
 }
 
-nlohmann::ordered_json describe_environment(std::uint64_t seed, int threads) {
+nlohmann::ordered_json describe_environment(const TrainConfig& config) {
   utsname system{};
   uname(&system);
   return {{"cpu", cpu_name()},
           {"cores", std::thread::hardware_concurrency()},
-          {"threads", threads},
+          {"threads", config.threads},
           {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)},
           {"compiler", __VERSION__},
-          {"seed", seed}};
+          {"device", config.device},
+          {"seed", config.seed}};
 }
 
 }  // namespace engine

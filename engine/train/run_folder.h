@@ -9,6 +9,7 @@
 
 #include "engine/io/file.h"
 #include "engine/io/tfevents.h"
+#include "engine/train/config.h"
 
 namespace engine {
 
@@ -50,6 +51,6 @@ class RunFolder {
 };
 
 /// CPU, threads, versions, seed and the state of the source: what one needs to repeat the run elsewhere.
-nlohmann::ordered_json describe_environment(std::uint64_t seed, int threads);
+nlohmann::ordered_json describe_environment(const TrainConfig& config);
 
 }  // namespace engine

@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <cmath>
+
+#include "engine/train/evaluate.h"
+#include "kernels/backend.h"
+
+namespace engine {
+namespace {
+
+// Softmax of one row in double; returns -log of the probability of `label`.
+double softmax_row(const float* logits, std::size_t classes, std::int64_t label, double* probability) {
+  const double top = *std::max_element(logits, logits + classes);
+  double sum = 0.0;
+  for (std::size_t c = 0; c < classes; ++c) sum += probability[c] = std::exp(logits[c] - top);
+  for (std::size_t c = 0; c < classes; ++c) probability[c] /= sum;
+  return std::log(sum) + top - static_cast<double>(logits[label]);
+}
+
+double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
+
+struct LossSum {
+  double sum = 0.0;
+  std::int64_t count = 0;
+};
+
+void append(Predictions& p, LossSum& loss, const Dataset& data, const Batch& batch, const std::vector<float>& logits) {
+  const std::size_t classes = p.classes.size();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const Sample& s = data.sample(batch.indices[i]);
+    const float* row = logits.data() + i * classes;
+    p.ids.push_back(s.id);
+    p.groups.push_back(s.group);
+    p.probabilities.resize(p.probabilities.size() + classes);
+    double* out = p.probabilities.data() + p.probabilities.size() - classes;
+    if (p.task == Task::multi_class) {
+      p.labels.push_back(s.label);
+      loss.sum += softmax_row(row, classes, s.label, out);
+      ++loss.count;
+      continue;
+    }
+    for (std::size_t c = 0; c < classes; ++c) {
+      const double x = row[c], target = s.targets[c];
+      out[c] = 1.0 / (1.0 + std::exp(-x));
+      p.targets.push_back(s.targets[c]);
+      if (s.targets[c] == missing_target) continue;
+      loss.sum += softplus(x) - target * x;
+      ++loss.count;
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t Predictions::top(std::size_t i) const {
+  return static_cast<std::size_t>(std::max_element(row(i), row(i) + classes.size()) - row(i));
+}
+
+Tensor images_tensor(const Batch& b, Device device) {
+  const Shape shape{static_cast<std::int64_t>(b.size()), b.channels, b.height, b.width};
+  return backend_of(device).from_host(b.pixels.data(), shape, DType::f32);
+}
+
+Tensor target_tensor(const Batch& b, Task task, Device device) {
+  const auto n = static_cast<std::int64_t>(b.size());
+  if (task == Task::multi_class) return backend_of(device).from_host(b.labels.data(), {n}, DType::i64);
+  const auto classes = static_cast<std::int64_t>(b.targets.size()) / n;
+  return backend_of(device).from_host(b.targets.data(), {n, classes}, DType::f32);
+}
+
+Predictions predict(nn::Module& model, const Dataset& data, const TransformPlan& plan, const LoaderOptions& options,
+                    Device device, const std::function<bool()>& stop) {
+  Predictions p;
+  p.task = data.task();
+  p.classes = data.classes();
+  model.set_training(false);
+  Loader loader(data, plan, options);
+  loader.start_epoch(0);
+  LossSum loss;
+  Batch batch;
+  while (loader.next(batch)) {
+    if (batch.size() == 0) continue;
+    const Variable logits = model(Variable(images_tensor(batch, device)));
+    append(p, loss, data, batch, to_vector<float>(logits.value()));
+    if (stop && stop()) break;
+  }
+  p.loss = loss.count > 0 ? loss.sum / static_cast<double>(loss.count) : std::nan("");
+  return p;
+}
+
+}  // namespace engine
