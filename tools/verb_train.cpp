@@ -1,3 +1,4 @@
+#include <iostream>
 #include <memory>
 
 #include "engine/train/trainer.h"
@@ -73,8 +74,10 @@ ExitCode run(const Options& o) {
   // The bits of a run depend on the number of threads, so its record must hold it.
   if (config.threads == 0) config.threads = cpu_threads();
   const TrainResult result = train(config, common.quiet);
+  if (result.interrupted) return ExitCode::interrupted;
+  if (prints_table(common)) std::cout << result.table;
   write_json(common, result.summary);
-  return result.interrupted ? ExitCode::interrupted : ExitCode::ok;
+  return ExitCode::ok;
 }
 
 Action set_up(CLI::App& app) {

@@ -58,9 +58,9 @@ TrainResult TrainingRun::run() {
   progress_ = std::make_unique<Progress>(quiet_, total_steps(), state_.step);
   while (!trained()) {
     if (train_epoch()) {
-      if (!close_epoch()) return {true, {}};
+      if (!close_epoch()) return {.interrupted = true};
     } else if (!steps_used_up()) {
-      return {true, {}};
+      return {.interrupted = true};
     }
   }
   return finish();
@@ -235,26 +235,30 @@ void TrainingRun::say(const std::string& line) {
 
 // Evaluates the best weights, with intervals, on every split that was held out.
 TrainResult TrainingRun::finish() {
-  if (!std::filesystem::exists(folder_->best())) save(folder_->best());
+  if (state_.best_epoch == 0) save(folder_->best());  // ended within the first epoch
   const ModelSetup chosen = load_setup(Checkpoint(folder_->best()), device_);
   nlohmann::ordered_json summary{{"model", setup_.name},         {"data", config_.data},
                                  {"steps", state_.step},         {"epochs", state_.epoch},
                                  {"seed", config_.seed},         {"config_hash", config_.hash()},
                                  {"best_metric", best_metric_},  {"best_epoch", state_.best_epoch},
                                  {"metrics", nlohmann::ordered_json::object()}};
+  std::string table;
   for (const std::string split : {"val", "test"}) {
     if (!(split == "val" ? data_.val : data_.test)) continue;
     const Predictions p = predict_split(*chosen.model, split);
-    if (stop_requested()) return {true, {}};
+    if (stop_requested()) return {.interrupted = true};
     const auto metrics = compute_metrics(p, {final_resamples, static_cast<std::uint64_t>(config_.seed)});
     record("final_" + split, metrics);
     write_predictions(folder_->file("predictions_" + split + ".csv"), p);
     summary["metrics"][split] = metrics_json(metrics);
-    say(fmt::format("{}: {} pictures, best epoch {}\n{}", split, p.size(), state_.best_epoch, metrics_table(metrics)));
+    table += fmt::format("{}: {} pictures, best epoch {}\n{}\n", split, p.size(), state_.best_epoch,
+                         metrics_table(metrics));
   }
   folder_->write_json("summary.json", summary);
   write_state("finished");
-  return {false, summary};
+  folder_->log("finished\n" + table);
+  progress_->line("the run is in " + config_.output_dir);
+  return {false, summary, table};
 }
 
 }  // namespace engine

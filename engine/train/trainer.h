@@ -10,6 +10,7 @@ namespace engine {
 struct TrainResult {
   bool interrupted = false;  ///< by SIGINT or SIGTERM, after saving
   nlohmann::json summary;    ///< what summary.json holds
+  std::string table;         ///< its metrics, to read
 };
 
 /// Trains as `config` (validated) says, in a run folder that may be resumed. The backend of the device is registered.

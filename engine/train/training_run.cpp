@@ -149,7 +149,8 @@ void TrainingRun::save(const std::filesystem::path& path) { save_checkpoint(path
 
 void TrainingRun::write_state(const std::string& status) {
   nlohmann::ordered_json j{{"status", status}};
-  j.update(nlohmann::ordered_json(state_));
+  const nlohmann::json state = state_;
+  for (const auto& [key, value] : state.items()) j[key] = value;
   folder_->write_json("state.json", j);
 }
 
