@@ -141,6 +141,36 @@ ModelSetup load_setup(const Checkpoint& checkpoint, Device device) {
   return s;
 }
 
+DataOptions data_options(const TrainConfig& c) {
+  DataOptions o;
+  o.csv.image_column = c.image_column;
+  o.csv.label_columns = c.label_columns;
+  o.csv.group_column = c.group_column;
+  o.csv.split_column = c.split_column;
+  o.val_fraction = c.val_fraction;
+  o.seed = static_cast<std::uint64_t>(c.seed);
+  return o;
+}
+
+TrainConfig checkpoint_config(const Checkpoint& checkpoint) {
+  TrainConfig config;
+  const auto saved = checkpoint.get<nlohmann::json>("/config");
+  try {
+    for (const auto& [key, value] : saved.items()) config.set(key, value, "file");
+  } catch (const UsageError& e) {
+    throw CheckpointError("{}: configuration: {}", checkpoint.file().name(), e.what());
+  }
+  return config;
+}
+
+void check_classes(const ModelSetup& setup, const Dataset& data) {
+  if (data.task() != setup.task)
+    throw DataError("{}: the model was trained on {} data", data.name(), name_of(setup.task));
+  if (data.classes() != setup.classes)
+    throw DataError("{}: its classes ({}) are not the model's ({})", data.name(), fmt::join(data.classes(), ", "),
+                    fmt::join(setup.classes, ", "));
+}
+
 std::filesystem::path run_checkpoint(const std::filesystem::path& folder) {
   for (const char* name : {"best.safetensors", "last.safetensors"})
     if (std::filesystem::exists(folder / name)) return folder / name;

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "engine/data/dataset.h"
+#include "engine/data/data_sources.h"
 #include "engine/data/transforms.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/config.h"
@@ -30,6 +30,13 @@ ModelSetup make_setup(const TrainConfig& config, const Dataset& train, const Che
 /// The network of a checkpoint, on `device`, with the averaged weights where the run kept an average (those are what it
 /// evaluated). Throws CheckpointError.
 ModelSetup load_setup(const Checkpoint& checkpoint, Device device);
+
+/// The configuration a checkpoint was trained with. Throws CheckpointError.
+TrainConfig checkpoint_config(const Checkpoint& checkpoint);
+/// How the configuration wants its data opened.
+DataOptions data_options(const TrainConfig& config);
+/// Throws DataError where the data's classes or task are not the model's.
+void check_classes(const ModelSetup& setup, const Dataset& data);
 
 /// The checkpoint of a run folder: best.safetensors, else last.safetensors. Throws CheckpointError when there is none.
 std::filesystem::path run_checkpoint(const std::filesystem::path& folder);

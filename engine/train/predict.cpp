@@ -7,13 +7,13 @@
 namespace engine {
 namespace {
 
-// Softmax of one row in double; returns -log of the probability of `label`.
-double softmax_row(const float* logits, std::size_t classes, std::int64_t label, double* probability) {
+// Softmax of one row in double; returns the logarithm of the normaliser, so that -log p[c] is that minus logits[c].
+double softmax_row(const float* logits, std::size_t classes, double* probability) {
   const double top = *std::max_element(logits, logits + classes);
   double sum = 0.0;
   for (std::size_t c = 0; c < classes; ++c) sum += probability[c] = std::exp(logits[c] - top);
   for (std::size_t c = 0; c < classes; ++c) probability[c] /= sum;
-  return std::log(sum) + top - static_cast<double>(logits[label]);
+  return std::log(sum) + top;
 }
 
 double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
@@ -34,7 +34,9 @@ void append(Predictions& p, LossSum& loss, const Dataset& data, const Batch& bat
     double* out = p.probabilities.data() + p.probabilities.size() - classes;
     if (p.task == Task::multi_class) {
       p.labels.push_back(s.label);
-      loss.sum += softmax_row(row, classes, s.label, out);
+      const double normalizer = softmax_row(row, classes, out);
+      if (s.label < 0) continue;  // a picture to predict, not to judge
+      loss.sum += normalizer - static_cast<double>(row[s.label]);
       ++loss.count;
       continue;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/data/csv.h"
 #include "engine/io/file.h"
 #include "engine/metrics/binary.h"
 #include "engine/metrics/bootstrap.h"
@@ -110,14 +111,6 @@ void add_decisions(const Predictions& p, const MetricOptions& o, std::vector<Met
   add("quadratic_kappa", [&](const std::vector<double>& m) { return kappa(m, classes, 2); });
 }
 
-// A CSV field (RFC 4180).
-std::string quoted(const std::string& s) {
-  if (s.find_first_of(",\"\r\n") == std::string::npos) return s;
-  std::string q = "\"";
-  for (const char c : s) q += c == '"' ? "\"\"" : std::string(1, c);
-  return q + "\"";
-}
-
 }  // namespace
 
 std::vector<MetricValue> compute_metrics(const Predictions& p, const MetricOptions& o) {
@@ -188,12 +181,12 @@ void write_predictions(const std::filesystem::path& path, const Predictions& p) 
     std::string line = "id,group";
     if (single) line += ",label";
     for (const std::string& c : p.classes)
-      if (!single) line += "," + quoted("label:" + c);
-    for (const std::string& c : p.classes) line += "," + quoted(c);
+      if (!single) line += "," + csv_field("label:" + c);
+    for (const std::string& c : p.classes) line += "," + csv_field(c);
     write(line + "\n");
     for (std::size_t i = 0; i < p.size(); ++i) {
-      line = quoted(p.ids[i]) + "," + quoted(p.groups[i]);
-      if (single) line += "," + quoted(p.classes[static_cast<std::size_t>(p.labels[i])]);
+      line = csv_field(p.ids[i]) + "," + csv_field(p.groups[i]);
+      if (single) line += "," + csv_field(p.classes[static_cast<std::size_t>(p.labels[i])]);
       for (std::size_t c = 0; c < classes && !single; ++c) {
         const float target = p.targets[i * classes + c];
         line += target == missing_target ? "," : fmt::format(",{}", target);

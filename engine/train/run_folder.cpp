@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "engine/data/csv.h"
 #include "engine/tensor/error.h"
 
 namespace engine {
@@ -28,14 +29,6 @@ std::uint64_t length_of(const nlohmann::json& lengths, const char* name) {
 }
 
 std::string number(double x) { return std::isnan(x) ? "nan" : fmt::format("{}", x); }
-
-// One field of a CSV row (RFC 4180).
-std::string quoted(const std::string& s) {
-  if (s.find_first_of(",\"\r\n") == std::string::npos) return s;
-  std::string q = "\"";
-  for (const char c : s) q += c == '"' ? "\"\"" : std::string(1, c);
-  return q + "\"";
-}
 
 std::string cpu_name() {
   std::ifstream info("/proc/cpuinfo");
@@ -58,7 +51,7 @@ RunFolder::RunFolder(fs::path path, const nlohmann::json& lengths)
       events_(path_, length_of(lengths, "events")) {}
 
 void RunFolder::metric(const MetricRow& r) {
-  metrics_.append(fmt::format("{},{},{},{},{},{},{},{}\n", r.step, r.epoch, r.split, r.metric, quoted(r.of_class),
+  metrics_.append(fmt::format("{},{},{},{},{},{},{},{}\n", r.step, r.epoch, r.split, r.metric, csv_field(r.of_class),
                               number(r.value), std::isnan(r.low) ? "" : number(r.low),
                               std::isnan(r.high) ? "" : number(r.high)));
   scalar(r.split + "/" + r.metric + (r.of_class.empty() ? "" : "/" + r.of_class), r.step, r.value);

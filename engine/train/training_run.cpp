@@ -10,17 +10,6 @@
 namespace engine {
 namespace {
 
-DataOptions data_options(const TrainConfig& c) {
-  DataOptions o;
-  o.csv.image_column = c.image_column;
-  o.csv.label_columns = c.label_columns;
-  o.csv.group_column = c.group_column;
-  o.csv.split_column = c.split_column;
-  o.val_fraction = c.val_fraction;
-  o.seed = static_cast<std::uint64_t>(c.seed);
-  return o;
-}
-
 std::unique_ptr<Checkpoint> last_checkpoint(const TrainConfig& c) {
   if (!c.resume) return nullptr;
   auto checkpoint = std::make_unique<Checkpoint>(std::filesystem::path(c.output_dir) / "last.safetensors");
