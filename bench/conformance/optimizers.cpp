@@ -1,0 +1,176 @@
+// sgd_, adam_, rmsprop_, ema_, clip_grad_norm_.
+#include <limits>
+
+#include "bench/conformance/data.h"
+
+namespace engine::conformance {
+namespace {
+
+using List = std::vector<Config>;
+using Run = std::function<void(Backend&, const std::vector<OptimizerSlot>&)>;
+
+const std::vector<Shape>& small() {
+  static const std::vector<Shape> list = {{1}, {31}, {5, 3, 3, 3}, {33, 7}};
+  return list;
+}
+const std::vector<Shape>& resnet_like() {
+  static const std::vector<Shape> list = {{512, 512, 3, 3}, {2048, 1024, 1, 1}, {1000, 2048}, {2048}};
+  return list;
+}
+
+// Per parameter: param, grad, m, v. Two groups with different rates and decays.
+Config optimizer_config(std::string name, Data& data, const std::vector<Shape>& shapes, bool m, bool v, Run run,
+                        double flops_each) {
+  Config c;
+  c.name = std::move(name);
+  double n = 0;
+  for (const Shape& s : shapes) {
+    c.inputs.push_back(written(data.normal("param", s)));
+    c.inputs.push_back(constant(data.normal("grad", s)));
+    if (m) c.inputs.push_back(written(data.normal("m", s, 0.0, 0.5)));
+    if (v) c.inputs.push_back(written(data.uniform("v", s, 0.1, 1.0)));
+    n += static_cast<double>(s.numel());
+  }
+  c.direct = [=, count = shapes.size()](Backend& b, const Tensors& in) {
+    std::vector<OptimizerSlot> slots(count);
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      OptimizerSlot& s = slots[i];
+      s.param = in[next++];
+      s.grad = in[next++];
+      if (m) s.m = in[next++];
+      if (v) s.v = in[next++];
+      s.lr = i % 2 ? 0.1 : 0.03;
+      s.weight_decay = i % 2 ? 0.0 : 0.05;
+    }
+    run(b, slots);
+    return Tensors{};
+  };
+  c.flops = n * flops_each;
+  return c;
+}
+
+Config sgd_config(Data& data, const std::vector<Shape>& shapes, const SgdParams& p) {
+  return optimizer_config(fmt::format("momentum {} dampening {}{}{}", p.momentum, p.dampening,
+                                      p.nesterov ? " nesterov" : "", p.first_step ? " first" : ""),
+                          data, shapes, p.momentum != 0.0, false,
+                          [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.sgd_(s, p); }, 6.0);
+}
+
+List sgd_configs(std::uint64_t seed) {
+  Data data(seed, "sgd_");
+  return {sgd_config(data, small(), {0.0, 0.0, false, false}), sgd_config(data, small(), {0.9, 0.0, false, true}),
+          sgd_config(data, small(), {0.9, 0.0, false, false}), sgd_config(data, small(), {0.9, 0.5, false, false}),
+          sgd_config(data, small(), {0.9, 0.5, false, true}),  sgd_config(data, small(), {0.9, 0.0, true, true}),
+          sgd_config(data, small(), {0.9, 0.0, true, false})};
+}
+
+Config adam_config(Data& data, const std::vector<Shape>& shapes, const AdamParams& p) {
+  return optimizer_config(fmt::format("step {}{}", p.step, p.decoupled ? " decoupled" : ""), data, shapes, true, true,
+                          [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.adam_(s, p); }, 14.0);
+}
+
+List adam_configs(std::uint64_t seed) {
+  Data data(seed, "adam_");
+  List list;
+  for (bool decoupled : {false, true})
+    for (std::int64_t step : {1, 3, 100000}) {
+      AdamParams p;
+      p.step = step;
+      p.decoupled = decoupled;
+      list.push_back(adam_config(data, small(), p));
+      p.beta1 = 0.8;
+      p.beta2 = 0.99;
+      p.eps = 0.1;
+      list.push_back(adam_config(data, small(), p));
+      list.back().name += ", other betas";
+    }
+  return list;
+}
+
+Config rmsprop_config(Data& data, const std::vector<Shape>& shapes, const RmspropParams& p) {
+  return optimizer_config(fmt::format("alpha {} eps {} momentum {}", p.alpha, p.eps, p.momentum), data, shapes,
+                          p.momentum != 0.0, true,
+                          [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.rmsprop_(s, p); }, 9.0);
+}
+
+Config ema_config(Data& data, const std::vector<Shape>& shapes, double decay) {
+  Config c;
+  c.name = fmt::format("decay {}", decay);
+  for (const Shape& s : shapes) {
+    c.inputs.push_back(written(data.normal("average", s)));
+    c.inputs.push_back(constant(data.normal("value", s)));
+    c.flops += 3.0 * static_cast<double>(s.numel());
+  }
+  c.direct = [decay](Backend& b, const Tensors& in) {
+    Tensors averages, values;
+    for (std::size_t i = 0; i < in.size(); i += 2) {
+      averages.push_back(in[i]);
+      values.push_back(in[i + 1]);
+    }
+    b.ema_(averages, values, decay);
+    return Tensors{};
+  };
+  return c;
+}
+
+Config clip_config(Data& data, const std::vector<Shape>& shapes, double max_norm) {
+  Config c;
+  c.name = fmt::format("max {}", max_norm);
+  for (const Shape& s : shapes) {
+    c.inputs.push_back(written(data.normal("grad", s)));
+    c.reduction += s.numel();
+    c.flops += 3.0 * static_cast<double>(s.numel());
+  }
+  c.direct = [max_norm](Backend& b, const Tensors& in) { return Tensors{b.clip_grad_norm_(in, max_norm)}; };
+  return c;
+}
+
+}  // namespace
+
+std::vector<Case> optimizer_cases() {
+  return {
+      {"sgd_", {"sgd_"}, sgd_configs,
+       [](std::uint64_t seed) {
+         Data data(seed, "large");
+         return List{sgd_config(data, resnet_like(), {0.9, 0.0, false, false})};
+       }},
+      {"adam_", {"adam_"}, adam_configs,
+       [](std::uint64_t seed) {
+         Data data(seed, "large");
+         return List{adam_config(data, resnet_like(), {})};
+       }},
+      {"rmsprop_", {"rmsprop_"},
+       [](std::uint64_t seed) {
+         Data data(seed, "rmsprop_");
+         return List{rmsprop_config(data, small(), {}), rmsprop_config(data, small(), {0.9, 0.0316, 0.9}),
+                     rmsprop_config(data, small(), {0.5, 0.1, 0.0})};
+       },
+       [](std::uint64_t seed) {
+         Data data(seed, "large");
+         return List{rmsprop_config(data, resnet_like(), {0.9, 0.0316, 0.9})};
+       }},
+      {"ema_", {"ema_"},
+       [](std::uint64_t seed) {
+         Data data(seed, "ema_");
+         return List{ema_config(data, small(), 0.99), ema_config(data, {{2, 17, 5, 3}}, 0.3)};
+       },
+       [](std::uint64_t seed) {
+         Data data(seed, "large");
+         return List{ema_config(data, resnet_like(), 0.999)};
+       }},
+      {"clip_grad_norm_", {"clip_grad_norm_"},
+       [](std::uint64_t seed) {
+         Data data(seed, "clip_grad_norm_");
+         return List{clip_config(data, small(), 1.0), clip_config(data, small(), 1e6),
+                     clip_config(data, {{1}}, 1e-3),
+                     clip_config(data, small(), std::numeric_limits<double>::infinity())};
+       },
+       [](std::uint64_t seed) {
+         Data data(seed, "large");
+         return List{clip_config(data, resnet_like(), 1.0)};
+       }},
+  };
+}
+
+}  // namespace engine::conformance

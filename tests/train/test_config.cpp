@@ -1,0 +1,68 @@
+// The options of a run: kinds, sources, suggestions, hash.
+#include <doctest/doctest.h>
+
+#include "tests/train/support.h"
+
+using namespace engine;
+
+TEST_CASE("Options come from defaults, files and flags; config.json of a run reads back") {
+  const test::TemporaryFolder folder;
+  const std::string file = folder / "config.json";
+  atomic_write(file, R"({"batch_size": 8, "optim": {"lr": 0.25}, "schedule.gamma": 0.5, "lr-mult": ["fc=10"]})");
+  TrainConfig c;
+  c.load_file(file);
+  c.set("lr", "1e-3", "flag");
+  CHECK(c.batch_size == 8);
+  CHECK(c.lr == 1e-3);
+  CHECK(c.gamma == 0.5);
+  CHECK(c.sources.at("lr") == "flag");
+  CHECK(c.sources.at("batch-size") == "file");
+  const auto record = c.to_json_with_sources();
+  CHECK(record["epochs"]["source"] == "default");
+  CHECK(record["lr"]["value"] == 1e-3);
+  atomic_write(file, record.dump());
+  TrainConfig again;
+  again.load_file(file);
+  CHECK(again.to_json() == c.to_json());
+  CHECK(again.hash() == c.hash());
+}
+
+TEST_CASE("The hash sees what decides the numbers and nothing else") {
+  TrainConfig a, b;
+  b.output_dir = "elsewhere";
+  b.workers = 7;
+  b.save_every = 3;
+  CHECK(a.hash() == b.hash());
+  b.momentum = 0.8;
+  CHECK(a.hash() != b.hash());
+  CHECK(config_differences(a.decisive(), b.decisive()) ==
+        std::vector<std::string>{"momentum: 0.9 here, 0.8 in the checkpoint"});
+}
+
+TEST_CASE("Mistakes name the option, what was expected and what was found") {
+  const test::TemporaryFolder folder;
+  TrainConfig c;
+  CHECK_THROWS_WITH_AS(c.set("batchsize", 3, "flag"), doctest::Contains("did you mean 'batch-size'"), UsageError);
+  CHECK_THROWS_WITH_AS(c.set("epochs", "3.5", "flag"), doctest::Contains("epochs: expected a whole number, found"),
+                       UsageError);
+  CHECK_THROWS_AS(c.set("nesterov", "yes", "file"), UsageError);
+  CHECK_THROWS_AS(c.set("model", 3, "file"), UsageError);
+  const std::string file = folder / "bad.json";
+  atomic_write(file, R"({"optim": {"momentun": 0.9}})");
+  CHECK_THROWS_WITH_AS(c.load_file(file), doctest::Contains("bad.json"), UsageError);
+  atomic_write(file, "{");
+  CHECK_THROWS_WITH_AS(c.load_file(file), doctest::Contains("not JSON"), UsageError);
+  CHECK_THROWS_AS(c.load_file(folder / "none.json"), DataError);
+  CHECK_THROWS_WITH_AS(c.validate(), doctest::Contains("--data"), UsageError);
+  c = test::small_config("data", "run");
+  c.validate();
+  for (const auto& [name, value] : std::vector<std::pair<std::string, nlohmann::json>>{
+           {"epochs", 0}, {"batch-size", 0}, {"val-fraction", 1.0}, {"schedule", "cosin"}, {"optimizer", "sgdd"},
+           {"ema-decay", 1.0}, {"lr-mult", "fc"}, {"on-bad-image", "ignore"}, {"init", "hee"}, {"channels", 2},
+           {"lr", -1.0}, {"warmup-epochs", 2.0}}) {
+    TrainConfig wrong = c;
+    wrong.set(name, value, "flag");
+    INFO(name);
+    CHECK_THROWS_AS(wrong.validate(), UsageError);
+  }
+}
