@@ -40,10 +40,15 @@ void check_batch_norm(std::string_view op, const Tensor& x, const Tensor& residu
 }
 
 void check_batch_norm_backward(std::string_view op, const Tensor& x, const Tensor& y, const Tensor& weight,
-                               const Tensor& mean, const Tensor& spread, const Tensor& dy, const BatchNormParams& p) {
+                               const Tensor& mean, const Tensor& spread, const Tensor& shift, const Tensor& dy,
+                               const BatchNormParams& p) {
   check_batch_norm(op, x, {}, weight, weight, mean, spread);
   check_same_shape(op, x, dy);
-  if (p.relu) check_shape(op, "y", y, x.shape());
+  if (!p.relu) return;
+  if (y.defined())
+    check_shape(op, "y", y, x.shape());
+  else
+    check_shape(op, "shift", shift, {x.dim(1)});
 }
 
 void check_layer_norm(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& bias, int axes) {

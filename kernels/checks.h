@@ -19,9 +19,10 @@ void check_axis(std::string_view op, const Tensor& x, int axis);
 /// x [N,C,...]; weight, bias, mean and var [C], mean and var both or (in training) none; residual of x's shape or absent.
 void check_batch_norm(std::string_view op, const Tensor& x, const Tensor& residual, const Tensor& weight,
                       const Tensor& bias, const Tensor& mean, const Tensor& var);
-/// `spread` is inv_std or var. y must be there where p.relu.
+/// `spread` is inv_std or var; y may be absent, then shift [C] must be there where p.relu.
 void check_batch_norm_backward(std::string_view op, const Tensor& x, const Tensor& y, const Tensor& weight,
-                               const Tensor& mean, const Tensor& spread, const Tensor& dy, const BatchNormParams& p);
+                               const Tensor& mean, const Tensor& spread, const Tensor& shift, const Tensor& dy,
+                               const BatchNormParams& p);
 /// Weight and bias have the shape of x's last `axes` dimensions.
 void check_layer_norm(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& bias, int axes);
 /// Returns the joined shape.

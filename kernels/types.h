@@ -49,7 +49,8 @@ struct BatchNormResult {
   Tensor y;
   Tensor mean;     ///< [C] batch mean, saved for backward
   Tensor inv_std;  ///< [C] 1 / sqrt(biased variance + eps)
-  void visit(const TensorVisitor& f) const { f(y), f(mean), f(inv_std); }
+  Tensor shift;    ///< [C] bias, and what rounding took from the mean: y = (x - mean) * (weight * inv_std) + shift
+  void visit(const TensorVisitor& f) const { f(y), f(mean), f(inv_std), f(shift); }
 };
 struct BatchNormGrads {
   Tensor dx, dweight, dbias;

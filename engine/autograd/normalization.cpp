@@ -20,6 +20,11 @@ struct Destinations {
   }
 };
 
+// Without a residual the ReLU's mask follows from x, and the activation may go.
+Tensor kept_mask(const Tensor& y, const Variable& residual, const BatchNormParams& p) {
+  return p.relu && residual.defined() ? y : Tensor();
+}
+
 }  // namespace
 
 Variable batch_norm_train(const Variable& x, const Variable& residual, const Variable& weight, const Variable& bias,
@@ -27,9 +32,9 @@ Variable batch_norm_train(const Variable& x, const Variable& residual, const Var
   BatchNormResult r = backend_of(x.value()).batch_norm_train(x.value(), residual.value(), weight.value(), bias.value(),
                                                             update.mean, update.var, p);
   return Tape::result(r.y, {&x, &residual, &weight, &bias}, [&] {
-    return [to = Destinations(x, residual, weight, bias), x = x.value(), mask = p.relu ? r.y : Tensor(),
-            weight = weight.value(), mean = r.mean, inv_std = r.inv_std, p](const Tensor& dy) {
-      to.accumulate(backend_of(dy).batch_norm_train_backward(x, mask, weight, mean, inv_std, dy,
+    return [to = Destinations(x, residual, weight, bias), x = x.value(), mask = kept_mask(r.y, residual, p),
+            weight = weight.value(), mean = r.mean, inv_std = r.inv_std, shift = r.shift, p](const Tensor& dy) {
+      to.accumulate(backend_of(dy).batch_norm_train_backward(x, mask, weight, mean, inv_std, shift, dy,
                                                              to.residual != nullptr, p));
     };
   });
@@ -40,9 +45,9 @@ Variable batch_norm_eval(const Variable& x, const Variable& residual, const Vari
   Tensor y = backend_of(x.value()).batch_norm_eval(x.value(), residual.value(), weight.value(), bias.value(), use.mean,
                                                    use.var, p);
   return Tape::result(y, {&x, &residual, &weight, &bias}, [&] {
-    return [to = Destinations(x, residual, weight, bias), x = x.value(), mask = p.relu ? y : Tensor(),
-            weight = weight.value(), use, p](const Tensor& dy) {
-      to.accumulate(backend_of(dy).batch_norm_eval_backward(x, mask, weight, use.mean, use.var, dy,
+    return [to = Destinations(x, residual, weight, bias), x = x.value(), mask = kept_mask(y, residual, p),
+            weight = weight.value(), bias = bias.value(), use, p](const Tensor& dy) {
+      to.accumulate(backend_of(dy).batch_norm_eval_backward(x, mask, weight, bias, use.mean, use.var, dy,
                                                             to.residual != nullptr, p));
     };
   });

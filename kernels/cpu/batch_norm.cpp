@@ -1,5 +1,5 @@
 // Batch norm with optional residual and ReLU, fused: statistics read x once, normalisation reads x and writes y once.
-// Backward reads x, y and dy twice. All partial sums belong to one (image, channel group) and are combined in order,
+// Backward reads x and dy twice (y once where a residual hides the ReLU's mask). All partial sums belong to one (image, channel group) and are combined in order,
 // so the bits do not depend on the number of threads.
 #include <cmath>
 
@@ -67,11 +67,11 @@ Tensor normalized(const Geometry& g, const Tensor& x, const Tensor& residual, co
 }
 
 std::vector<GradientSums> sums_by_group(const Geometry& g, const Tensor& x, const Tensor& mask, const Tensor& dy,
-                                        const Tensor& masked_dy, const std::vector<LaneConstants>& c) {
+                                        const Tensor& masked_dy, const std::vector<LaneConstants>& c, bool relu) {
   std::vector<GradientSums> tiles(static_cast<std::size_t>(g.tiles()));
   g.for_each_tile([&](std::int64_t tile) {
     const std::int64_t k = g.offset(tile);
-    cpu::gradient_sums(at(x, k), at(mask, k), at(dy, k), to(masked_dy, k), g.plane, g.lanes,
+    cpu::gradient_sums({at(x, k), at(mask, k), at(dy, k), relu}, to(masked_dy, k), g.plane, g.lanes,
                        c[static_cast<std::size_t>(g.group_of(tile))], tiles[static_cast<std::size_t>(tile)]);
   });
   std::vector<GradientSums> groups(static_cast<std::size_t>(g.groups));
@@ -86,12 +86,13 @@ std::vector<GradientSums> sums_by_group(const Geometry& g, const Tensor& x, cons
   return groups;
 }
 
-// Backward for given mean and inv_std [C]. With constant statistics the two mean terms of dx vanish.
+// Backward for given mean, inv_std and shift [C]. With constant statistics the two mean terms of dx vanish.
 BatchNormGrads backward(const Tensor& x, const Tensor& y, const Tensor& weight, const float* mean, const float* inv_std,
-                        const Tensor& dy_any, bool need_residual, bool relu, bool constant_statistics) {
+                        const Tensor& shift, const Tensor& dy_any, bool need_residual, bool relu,
+                        bool constant_statistics) {
   const Geometry g(x);
   const Tensor dy = cpu::in_layout_of(dy_any, x);
-  const Tensor mask = relu ? cpu::in_layout_of(y, x) : Tensor();
+  const Tensor mask = relu && y.defined() ? cpu::in_layout_of(y, x) : Tensor();
   BatchNormGrads grads;
   const bool store_masked = relu && need_residual;
   if (need_residual) grads.dresidual = relu ? cpu::empty_like(x) : dy;
@@ -103,9 +104,10 @@ BatchNormGrads backward(const Tensor& x, const Tensor& y, const Tensor& weight, 
       LaneConstants& k = c[static_cast<std::size_t>(group)];
       k.mean[lane] = mean[channel];
       k.scale[lane] = w[channel] * inv_std[channel];
+      if (relu && !y.defined()) k.shift[lane] = shift.data<float>()[channel];
     });
 
-  const auto sums = sums_by_group(g, x, mask, dy, store_masked ? grads.dresidual : Tensor(), c);
+  const auto sums = sums_by_group(g, x, mask, dy, store_masked ? grads.dresidual : Tensor(), c, relu);
   grads.dweight = cpu::empty({g.channels});
   grads.dbias = cpu::empty({g.channels});
   for (std::int64_t group = 0; group < g.groups; ++group)
@@ -123,11 +125,10 @@ BatchNormGrads backward(const Tensor& x, const Tensor& y, const Tensor& weight, 
   grads.dx = cpu::empty_like(x);
   // Where the masked gradient was written down, the mask need not be read again.
   const Tensor& gradient = store_masked ? grads.dresidual : dy;
-  const Tensor second_mask = store_masked ? Tensor() : mask;
   g.for_each_tile([&](std::int64_t tile) {
     const std::int64_t k = g.offset(tile);
-    cpu::input_gradient(at(x, k), at(second_mask, k), at(gradient, k), to(grads.dx, k), g.plane, g.lanes,
-                        c[static_cast<std::size_t>(g.group_of(tile))]);
+    cpu::input_gradient({at(x, k), at(mask, k), at(gradient, k), relu && !store_masked}, to(grads.dx, k), g.plane,
+                        g.lanes, c[static_cast<std::size_t>(g.group_of(tile))]);
   });
   return grads;
 }
@@ -141,6 +142,10 @@ std::vector<Moments> moments_by_group(const Geometry& g, const Tensor& x) {
   for (std::int64_t tile = 0; tile < g.tiles(); ++tile)
     groups[static_cast<std::size_t>(g.group_of(tile))].merge(tiles[static_cast<std::size_t>(tile)], g.lanes);
   return groups;
+}
+
+float inverse_deviation(float variance, double eps) {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance) + eps));
 }
 
 void update_running(float& running, double batch, double momentum) {
@@ -161,22 +166,24 @@ BatchNormResult CpuBackend::do_batch_norm_train(const Tensor& x, const Tensor& r
   BatchNormResult r;
   r.mean = cpu::empty({g.channels});
   r.inv_std = cpu::empty({g.channels});
+  r.shift = cpu::empty({g.channels});
   std::vector<LaneConstants> c(static_cast<std::size_t>(g.groups), LaneConstants{});
   for (std::int64_t group = 0; group < g.groups; ++group)
     for_each_channel(g, group, [&](std::int64_t channel, int lane) {
       const Moments& m = statistics[static_cast<std::size_t>(group)];
       const double mean = m.mean[lane], variance = m.m2[lane] / g.count();
       const double inv_std = 1.0 / std::sqrt(variance + p.eps);
-      const double scale = inv_std * static_cast<double>(weight.data<float>()[channel]);
-      const float rounded_mean = static_cast<float>(mean);
+      const float rounded_mean = static_cast<float>(mean), rounded_inv_std = static_cast<float>(inv_std);
       LaneConstants& k = c[static_cast<std::size_t>(group)];
       k.mean[lane] = rounded_mean;
-      k.scale[lane] = static_cast<float>(scale);
+      // As backward computes it again, to the bit.
+      k.scale[lane] = weight.data<float>()[channel] * rounded_inv_std;
       // What rounding took from the mean goes into the shift.
       k.shift[lane] = static_cast<float>(static_cast<double>(bias.data<float>()[channel]) -
-                                         (mean - static_cast<double>(rounded_mean)) * scale);
+                                         (mean - static_cast<double>(rounded_mean)) * static_cast<double>(k.scale[lane]));
       r.mean.data<float>()[channel] = rounded_mean;
-      r.inv_std.data<float>()[channel] = static_cast<float>(inv_std);
+      r.inv_std.data<float>()[channel] = rounded_inv_std;
+      r.shift.data<float>()[channel] = k.shift[lane];
       if (!running_mean.defined()) return;
       update_running(running_mean.data<float>()[channel], mean, p.momentum);
       update_running(running_var.data<float>()[channel], m.m2[lane] / (g.count() - 1.0), p.momentum);
@@ -199,30 +206,28 @@ Tensor CpuBackend::do_batch_norm_eval(const Tensor& x, const Tensor& residual, c
     for_each_channel(g, group, [&](std::int64_t channel, int lane) {
       LaneConstants& k = c[static_cast<std::size_t>(group)];
       k.mean[lane] = mean.data<float>()[channel];
-      k.scale[lane] = static_cast<float>(static_cast<double>(weight.data<float>()[channel]) /
-                                         std::sqrt(static_cast<double>(var.data<float>()[channel]) + p.eps));
+      k.scale[lane] = weight.data<float>()[channel] * inverse_deviation(var.data<float>()[channel], p.eps);
       k.shift[lane] = bias.data<float>()[channel];
     });
   return normalized(g, x, residual, c, p.relu);
 }
 
 BatchNormGrads CpuBackend::do_batch_norm_train_backward(const Tensor& x, const Tensor& y, const Tensor& weight,
-                                                        const Tensor& mean, const Tensor& inv_std, const Tensor& dy,
-                                                        bool need_residual, const BatchNormParams& p) {
+                                                        const Tensor& mean, const Tensor& inv_std, const Tensor& shift,
+                                                        const Tensor& dy, bool need_residual, const BatchNormParams& p) {
   require_f32("batch_norm_train_backward", x);
-  check_batch_norm_backward("batch_norm_train_backward", x, y, weight, mean, inv_std, dy, p);
-  return backward(x, y, weight, mean.data<float>(), inv_std.data<float>(), dy, need_residual, p.relu, false);
+  check_batch_norm_backward("batch_norm_train_backward", x, y, weight, mean, inv_std, shift, dy, p);
+  return backward(x, y, weight, mean.data<float>(), inv_std.data<float>(), shift, dy, need_residual, p.relu, false);
 }
 
 BatchNormGrads CpuBackend::do_batch_norm_eval_backward(const Tensor& x, const Tensor& y, const Tensor& weight,
-                                                       const Tensor& mean, const Tensor& var, const Tensor& dy,
-                                                       bool need_residual, const BatchNormParams& p) {
+                                                       const Tensor& bias, const Tensor& mean, const Tensor& var,
+                                                       const Tensor& dy, bool need_residual, const BatchNormParams& p) {
   require_f32("batch_norm_eval_backward", x);
-  check_batch_norm_backward("batch_norm_eval_backward", x, y, weight, mean, var, dy, p);
+  check_batch_norm_backward("batch_norm_eval_backward", x, y, weight, mean, var, bias, dy, p);
   std::vector<float> inv_std(static_cast<std::size_t>(x.dim(1)));
-  for (std::size_t i = 0; i < inv_std.size(); ++i)
-    inv_std[i] = static_cast<float>(1.0 / std::sqrt(static_cast<double>(var.data<float>()[i]) + p.eps));
-  return backward(x, y, weight, mean.data<float>(), inv_std.data(), dy, need_residual, p.relu, true);
+  for (std::size_t i = 0; i < inv_std.size(); ++i) inv_std[i] = inverse_deviation(var.data<float>()[i], p.eps);
+  return backward(x, y, weight, mean.data<float>(), inv_std.data(), bias, dy, need_residual, p.relu, true);
 }
 
 }  // namespace engine

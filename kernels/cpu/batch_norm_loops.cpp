@@ -88,18 +88,31 @@ ENGINE_INLINE void normalize_any(const float* x, const float* r, float* y, std::
     relu ? normalize_lanes<L, false, true>(x, r, y, n, c) : normalize_lanes<L, false, false>(x, r, y, n, c);
 }
 
-template <int L, bool mask, bool store>
-ENGINE_INLINE void sums_lanes(const float* x, const float* y, const float* dy, float* g_out, std::int64_t plane,
-                              const LaneConstants& c, GradientSums& out) {
+enum class Mask { none, given, computed };
+
+Mask mask_of(const GradientSource& s) { return !s.relu ? Mask::none : s.y ? Mask::given : Mask::computed; }
+
+// The gradient behind the ReLU at element k of lane l.
+template <Mask mask>
+ENGINE_INLINE float masked(const GradientSource& s, std::int64_t k, int l, const LaneConstants& c) {
+  const float dy = s.dy[k];
+  if (mask == Mask::none) return dy;
+  const float y = mask == Mask::given ? s.y[k] : (s.x[k] - c.mean[l]) * c.scale[l] + c.shift[l];
+  return y <= 0.0f ? 0.0f : dy;
+}
+
+template <int L, Mask mask, bool store>
+ENGINE_INLINE void sums_lanes(const GradientSource s, float* g_out, std::int64_t plane, const LaneConstants& c,
+                              GradientSums& out) {
   for (std::int64_t begin = 0; begin < plane; begin += chunk) {
     const std::int64_t n = std::min(chunk, plane - begin);
     float sum_g[L] = {}, sum_gx[L] = {};
     for (std::int64_t i = begin; i < begin + n; ++i)
       for (int l = 0; l < L; ++l) {
         const std::int64_t k = i * L + l;
-        const float g = mask && y[k] <= 0.0f ? 0.0f : dy[k];
+        const float g = masked<mask>(s, k, l, c);
         sum_g[l] += g;
-        sum_gx[l] += g * (x[k] - c.mean[l]);
+        sum_gx[l] += g * (s.x[k] - c.mean[l]);
         if (store) g_out[k] = g;
       }
     for (int l = 0; l < L; ++l) {
@@ -109,31 +122,38 @@ ENGINE_INLINE void sums_lanes(const float* x, const float* y, const float* dy, f
   }
 }
 
-template <int L>
-ENGINE_INLINE void sums_any(const float* x, const float* y, const float* dy, float* g, std::int64_t plane,
-                            const LaneConstants& c, GradientSums& out) {
-  if (y)
-    g ? sums_lanes<L, true, true>(x, y, dy, g, plane, c, out) : sums_lanes<L, true, false>(x, y, dy, g, plane, c, out);
-  else
-    sums_lanes<L, false, false>(x, y, dy, g, plane, c, out);
+template <int L, Mask mask>
+ENGINE_INLINE void sums_masked(const GradientSource& s, float* g, std::int64_t plane, const LaneConstants& c,
+                               GradientSums& out) {
+  g ? sums_lanes<L, mask, true>(s, g, plane, c, out) : sums_lanes<L, mask, false>(s, g, plane, c, out);
 }
 
 template <int L>
-ENGINE_INLINE void gradient_lanes(const float* x, const float* y, const float* dy, float* dx, std::int64_t n,
-                                  const LaneConstants& c) {
-  if (y) {
-    for (std::int64_t i = 0; i < n; ++i)
-      for (int l = 0; l < L; ++l) {
-        const std::int64_t k = i * L + l;
-        const float g = y[k] <= 0.0f ? 0.0f : dy[k];
-        dx[k] = c.scale[l] * (g - c.mean_g[l] - (x[k] - c.mean[l]) * c.mean_gx[l]);
-      }
-  } else {
-    for (std::int64_t i = 0; i < n; ++i)
-      for (int l = 0; l < L; ++l) {
-        const std::int64_t k = i * L + l;
-        dx[k] = c.scale[l] * (dy[k] - c.mean_g[l] - (x[k] - c.mean[l]) * c.mean_gx[l]);
-      }
+ENGINE_INLINE void sums_any(const GradientSource& s, float* g, std::int64_t plane, const LaneConstants& c,
+                            GradientSums& out) {
+  switch (mask_of(s)) {
+    case Mask::none: return sums_masked<L, Mask::none>(s, g, plane, c, out);
+    case Mask::given: return sums_masked<L, Mask::given>(s, g, plane, c, out);
+    case Mask::computed: return sums_masked<L, Mask::computed>(s, g, plane, c, out);
+  }
+}
+
+template <int L, Mask mask>
+ENGINE_INLINE void gradient_lanes(const GradientSource s, float* dx, std::int64_t n, const LaneConstants& c) {
+  for (std::int64_t i = 0; i < n; ++i)
+    for (int l = 0; l < L; ++l) {
+      const std::int64_t k = i * L + l;
+      const float g = masked<mask>(s, k, l, c);
+      dx[k] = c.scale[l] * (g - c.mean_g[l] - (s.x[k] - c.mean[l]) * c.mean_gx[l]);
+    }
+}
+
+template <int L>
+ENGINE_INLINE void gradient_any(const GradientSource& s, float* dx, std::int64_t n, const LaneConstants& c) {
+  switch (mask_of(s)) {
+    case Mask::none: return gradient_lanes<L, Mask::none>(s, dx, n, c);
+    case Mask::given: return gradient_lanes<L, Mask::given>(s, dx, n, c);
+    case Mask::computed: return gradient_lanes<L, Mask::computed>(s, dx, n, c);
   }
 }
 
@@ -179,30 +199,30 @@ void normalize(const float* x, const float* residual, float* y, std::int64_t pla
 }
 
 ENGINE_MULTIVERSION
-void gradient_sums(const float* x, const float* y, const float* dy, float* masked_dy, std::int64_t plane, int lanes,
-                   const LaneConstants& c, GradientSums& out) {
+void gradient_sums(const GradientSource& s, float* masked_dy, std::int64_t plane, int lanes, const LaneConstants& c,
+                   GradientSums& out) {
   switch (lanes) {
-    case 16: return sums_any<16>(x, y, dy, masked_dy, plane, c, out);
-    case 8: return sums_any<8>(x, y, dy, masked_dy, plane, c, out);
+    case 16: return sums_any<16>(s, masked_dy, plane, c, out);
+    case 8: return sums_any<8>(s, masked_dy, plane, c, out);
     default: break;
   }
   const std::int64_t rows = plane / strip, done = rows * strip;
   GradientSums columns;
-  sums_any<strip>(x, y, dy, masked_dy, rows, spread(c), columns);
+  sums_any<strip>(s, masked_dy, rows, spread(c), columns);
   for (int l = 0; l < strip; ++l) {
     out.g[0] += columns.g[l];
     out.gx[0] += columns.gx[l];
   }
-  sums_any<1>(x + done, y ? y + done : nullptr, dy + done, masked_dy ? masked_dy + done : nullptr, plane - done, c, out);
+  const GradientSource rest{s.x + done, s.y ? s.y + done : nullptr, s.dy + done, s.relu};
+  sums_any<1>(rest, masked_dy ? masked_dy + done : nullptr, plane - done, c, out);
 }
 
 ENGINE_MULTIVERSION
-void input_gradient(const float* x, const float* y, const float* dy, float* dx, std::int64_t plane, int lanes,
-                    const LaneConstants& c) {
+void input_gradient(const GradientSource& s, float* dx, std::int64_t plane, int lanes, const LaneConstants& c) {
   switch (lanes) {
-    case 16: return gradient_lanes<16>(x, y, dy, dx, plane, c);
-    case 8: return gradient_lanes<8>(x, y, dy, dx, plane, c);
-    default: return gradient_lanes<1>(x, y, dy, dx, plane, c);
+    case 16: return gradient_any<16>(s, dx, plane, c);
+    case 8: return gradient_any<8>(s, dx, plane, c);
+    default: return gradient_any<1>(s, dx, plane, c);
   }
 }
 

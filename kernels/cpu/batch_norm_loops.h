@@ -35,13 +35,18 @@ void moments(const float* x, std::int64_t plane, int lanes, Moments& out);
 void normalize(const float* x, const float* residual, float* y, std::int64_t plane, int lanes, const LaneConstants& c,
                bool relu);
 
-/// g = dy, or dy where y > 0 if y is given (the ReLU's mask); adds the sums to `out` and writes g where masked_dy is
-/// given.
-void gradient_sums(const float* x, const float* y, const float* dy, float* masked_dy, std::int64_t plane, int lanes,
-                   const LaneConstants& c, GradientSums& out);
+/// What the passes of backward read: g = dy, or with `relu` dy where the activation was positive. The activation is y
+/// where given, else (x - mean) * scale + shift once more.
+struct GradientSource {
+  const float *x, *y, *dy;
+  bool relu;
+};
 
-/// dx = scale * (g - mean_g - (x - mean) * mean_gx), g as in gradient_sums.
-void input_gradient(const float* x, const float* y, const float* dy, float* dx, std::int64_t plane, int lanes,
-                    const LaneConstants& c);
+/// Adds the sums of g to `out` and writes g where masked_dy is given.
+void gradient_sums(const GradientSource& s, float* masked_dy, std::int64_t plane, int lanes, const LaneConstants& c,
+                   GradientSums& out);
+
+/// dx = scale * (g - mean_g - (x - mean) * mean_gx).
+void input_gradient(const GradientSource& s, float* dx, std::int64_t plane, int lanes, const LaneConstants& c);
 
 }  // namespace engine::cpu

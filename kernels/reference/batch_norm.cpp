@@ -40,14 +40,14 @@ Tensor normalized(const Tensor& x_, const Tensor& residual, const Tensor& weight
   return reference::store(y, x_.shape(), x_.dtype());
 }
 
-BatchNormGrads backward(const Tensor& x_, const Tensor& y_, const Tensor& weight, const Doubles& mean,
-                        const Doubles& inv_std, const Tensor& dy_, bool need_residual, bool relu,
+BatchNormGrads backward(const Tensor& x_, const Tensor& y_, const Tensor& weight, const Tensor& shift,
+                        const Doubles& mean, const Doubles& inv_std, const Tensor& dy_, bool need_residual, bool relu,
                         bool constant_statistics) {
   const Geometry g(x_);
   const Dense x(x_), w(weight);
   Doubles dy = to_vector<double>(dy_);
   if (relu) {
-    const Dense y(y_);
+    const Dense y(y_.defined() ? y_ : normalized(x_, {}, weight, shift, mean, inv_std, false));
     for (std::size_t i = 0; i < dy.size(); ++i)
       if (y.data()[i] <= 0.0) dy[i] = 0.0;
   }
@@ -113,6 +113,7 @@ BatchNormResult ReferenceBackend::do_batch_norm_train(const Tensor& x_, const Te
   r.y = normalized(x_, residual, weight, bias, mean, inv_std, p.relu);
   r.mean = reference::store(mean, {g.c}, x_.dtype());
   r.inv_std = reference::store(inv_std, {g.c}, x_.dtype());
+  r.shift = reference::store(to_vector<double>(bias), {g.c}, x_.dtype());
   return r;
 }
 
@@ -125,17 +126,20 @@ Tensor ReferenceBackend::do_batch_norm_eval(const Tensor& x, const Tensor& resid
 
 BatchNormGrads ReferenceBackend::do_batch_norm_train_backward(const Tensor& x, const Tensor& y, const Tensor& weight,
                                                               const Tensor& mean, const Tensor& inv_std,
-                                                              const Tensor& dy, bool need_residual,
-                                                              const BatchNormParams& p) {
-  check_batch_norm_backward("batch_norm_train_backward", x, y, weight, mean, inv_std, dy, p);
-  return backward(x, y, weight, to_vector<double>(mean), to_vector<double>(inv_std), dy, need_residual, p.relu, false);
+                                                              const Tensor& shift, const Tensor& dy,
+                                                              bool need_residual, const BatchNormParams& p) {
+  check_batch_norm_backward("batch_norm_train_backward", x, y, weight, mean, inv_std, shift, dy, p);
+  return backward(x, y, weight, shift, to_vector<double>(mean), to_vector<double>(inv_std), dy, need_residual, p.relu,
+                  false);
 }
 
 BatchNormGrads ReferenceBackend::do_batch_norm_eval_backward(const Tensor& x, const Tensor& y, const Tensor& weight,
-                                                             const Tensor& mean, const Tensor& var, const Tensor& dy,
-                                                             bool need_residual, const BatchNormParams& p) {
-  check_batch_norm_backward("batch_norm_eval_backward", x, y, weight, mean, var, dy, p);
-  return backward(x, y, weight, to_vector<double>(mean), inverse_deviation(var, p.eps), dy, need_residual, p.relu, true);
+                                                             const Tensor& bias, const Tensor& mean, const Tensor& var,
+                                                             const Tensor& dy, bool need_residual,
+                                                             const BatchNormParams& p) {
+  check_batch_norm_backward("batch_norm_eval_backward", x, y, weight, mean, var, bias, dy, p);
+  return backward(x, y, weight, bias, to_vector<double>(mean), inverse_deviation(var, p.eps), dy, need_residual, p.relu,
+                  true);
 }
 
 }  // namespace engine
