@@ -16,6 +16,11 @@ struct SecondRun {
 }  // namespace
 
 void Gradient::accumulate(const Tensor& d) {
+  if (passed)
+    throw UsageError(
+        "a gradient {} arrives at a value that has been passed by backward, or whose tape is gone: run the "
+        "forward pass again",
+        d.str());
   if (!value.defined()) {
     value = d;
     return;
@@ -25,6 +30,10 @@ void Gradient::accumulate(const Tensor& d) {
     backend_of(value).accumulate_(value, d);
   else
     value = backend_of(value).add(value, d);
+}
+
+void Gradient::unshare() {
+  if (value.defined() && value.storage().use_count() > 1) value = backend_of(value).clone(value);
 }
 
 Variable::Variable(Tensor value, bool requires_grad) : value_(std::move(value)) { set_requires_grad(requires_grad); }
@@ -54,12 +63,17 @@ void Variable::set_value(Tensor value) {
   clear_grad();
 }
 
-Tape::Tape() : former_(std::exchange(tape_of_thread, this)) {}
-Tape::~Tape() { tape_of_thread = former_; }
+Tape::Tape() : Tape(Notes::kept) {}
+Tape::Tape(Notes notes) : mode_(notes), former_(std::exchange(tape_of_thread, this)) {}
+Tape::~Tape() {
+  for (Note& note : notes_) note.output->passed = true;
+  tape_of_thread = former_;
+}
 Tape* Tape::current() { return tape_of_thread; }
 
 void Tape::record(Variable& output, BackwardFunction backward) {
   output.gradient_ = std::make_shared<Gradient>();
+  if (mode_ == Notes::dropped) return;
   notes_.push_back({output.gradient_, std::move(backward), current_layer()});
 }
 
@@ -78,6 +92,7 @@ void Tape::backward(const Variable& root, Tensor seed) {
     notes_.pop_back();
     Tensor dy = note.output->retain ? note.output->value : std::move(note.output->value);
     if (!note.output->retain) note.output->value = {};
+    note.output->passed = true;
     if (!dy.defined()) continue;  // not on the way to the root
     const LayerScope layer(note.layer.empty() ? "backward" : note.layer + " backward");
     note.backward(dy);
@@ -94,10 +109,12 @@ Variable recompute(const std::function<Variable(const Variable&)>& f, const Vari
   if (!tape) return f(x);
   Variable y;
   {
-    const NoGrad no_notes;
-    y = Variable(f(x).value());
+    // Parameters inside f may want gradients where x does not: this tape tells, and keeps nothing alive.
+    const Tape telling(Tape::Notes::dropped);
+    y = f(x);
   }
-  // Parameters inside f want gradients even where x does not.
+  if (!y.requires_grad()) return y;
+  y = Variable(y.value());
   tape->record(y, [f, x](const Tensor& dy) {
     Tape inner;
     const Variable start(x.value(), x.requires_grad());

@@ -2,6 +2,7 @@
 // pass a gradient back; backward() reads the notes from the end to the start. docs/autograd.md follows one step.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,7 +18,7 @@ using BackwardFunction = std::function<void(const Tensor& dy)>;
 /// The notes of one forward pass on this thread. No tape, no notes: inference needs nothing switched off.
 class Tape {
  public:
-  Tape();   ///< becomes the current tape of this thread; the former one waits underneath
+  Tape();  ///< becomes the current tape of this thread; the former one waits underneath
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -40,17 +41,22 @@ class Tape {
   void record(Variable& output, BackwardFunction backward);
 
   /// Sends `seed` (default: 1 for a scalar) from `root` back to the leaves. Each note is dropped as soon as it has been
-  /// used, so memory falls while backward runs; a second backward needs a new forward pass.
+  /// used, so memory falls while backward runs; a second backward needs a new forward pass (UsageError without). Two
+  /// losses of one pass are added up first.
   void backward(const Variable& root, Tensor seed = {});
   std::size_t size() const { return notes_.size(); }
 
  private:
-  friend class NoGrad;
+  friend Variable recompute(const std::function<Variable(const Variable&)>& f, const Variable& x);
+  enum class Notes : std::uint8_t { kept, dropped };
+  explicit Tape(Notes notes);
+
   struct Note {
     std::shared_ptr<Gradient> output;
     BackwardFunction backward;
     std::string layer;
   };
+  Notes mode_;
   std::vector<Note> notes_;
   Tape* former_;
 };
@@ -68,8 +74,9 @@ class NoGrad {
 };
 
 /// Activation recomputation (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016): runs f without
-/// notes and runs it again, with them, when backward arrives. f must compute the same numbers twice: random bits come
-/// from Philox, and recomputing() tells layers to leave running statistics alone.
+/// keeping notes and runs it again, with them, when backward arrives. f must compute the same numbers twice: random
+/// bits come from Philox, and recomputing() tells layers to leave running statistics alone. Hooks inside f see both
+/// runs; only in the second do gradients arrive.
 Variable recompute(const std::function<Variable(const Variable&)>& f, const Variable& x);
 /// True while f of recompute() runs for the second time.
 bool recomputing();

@@ -12,9 +12,12 @@ namespace engine {
 struct Gradient {
   Tensor value;         ///< undefined until something has flowed in
   bool retain = false;  ///< keep after backward has passed (always true for leaves)
+  bool passed = false;  ///< the note that would send it on is gone (never true for leaves)
 
-  /// value += d, or value = d when it is the first.
+  /// value += d, or value = d when it is the first. Throws UsageError once `passed`: d would be lost.
   void accumulate(const Tensor& d);
+  /// Gives `value` memory of its own where a sibling shares it, so that it may be written in place.
+  void unshare();
 };
 
 /// A tensor, and a place for its gradient if it takes part in differentiation. Copies share both.
