@@ -163,8 +163,11 @@ std::vector<NamedTensor> Optimizer::state() const {
 
 double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm) {
   std::vector<Tensor> grads;
-  for (const nn::Parameter* p : parameters)
-    if (p->variable.grad().defined()) grads.push_back(p->variable.grad());
+  for (const nn::Parameter* p : parameters) {
+    if (!p->variable.grad().defined()) continue;
+    p->variable.gradient()->unshare();  // two parameters that were added may hold one tensor
+    grads.push_back(p->variable.grad());
+  }
   if (grads.empty()) return 0.0;
   return scalar_value(backend_of(grads.front()).clip_grad_norm_(grads, max_norm));
 }
