@@ -1,9 +1,19 @@
 #include "models/summary.h"
 
+#include <list>
+
+#include "engine/autograd/tape.h"
 #include "kernels/backend.h"
 
 namespace engine::models {
 namespace {
+
+struct EvaluationMode {
+  nn::Module& model;
+  bool training = model.training();
+  explicit EvaluationMode(nn::Module& m) : model(m) { model.set_training(false); }
+  ~EvaluationMode() { model.set_training(training); }
+};
 
 // Per output element, every weight of one output channel takes part once.
 std::int64_t macs_of(const nn::Module& layer, const Shape& output) {
@@ -17,11 +27,10 @@ std::int64_t macs_of(const nn::Module& layer, const Shape& output) {
 
 ModelSummary summarize(Classifier& model, const Shape& input) {
   ModelSummary summary;
-  std::vector<nn::Module*> leaves;
-  for (nn::Module* m : model.modules())
-    if (m->modules().size() == 1) leaves.push_back(m);
-  for (nn::Module* leaf : leaves)
-    leaf->add_hook([&summary, leaf](const std::string& path, const Variable& y) {
+  std::list<nn::ScopedHook> hooks;
+  for (nn::Module* leaf : model.modules()) {
+    if (leaf->modules().size() > 1) continue;
+    hooks.emplace_back(*leaf, [&summary, leaf](const std::string& path, const Variable& y) {
       LayerSummary row;
       row.path = path;
       row.description = leaf->describe();
@@ -31,12 +40,11 @@ ModelSummary summarize(Classifier& model, const Shape& input) {
       row.activation_bytes = static_cast<std::int64_t>(y.value().bytes());
       summary.layers.push_back(row);
     });
-  const bool training = model.training();
-  model.set_training(false);
+  }
+  const EvaluationMode evaluating(model);
+  const NoGrad no_notes;
   const Tensor& some = model.parameters().front()->variable.value();
   model(Variable(full(input, 0.0, some.dtype(), some.device())));
-  model.set_training(training);
-  for (nn::Module* leaf : leaves) leaf->clear_hooks();
 
   summary.parameters = nn::parameter_count(model);
   for (const LayerSummary& row : summary.layers) {

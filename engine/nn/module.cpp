@@ -11,8 +11,15 @@ Variable Module::operator()(const Variable& x) {
 }
 
 void Module::call_hooks(const Variable& output) const {
-  for (const ForwardHook& hook : hooks_) hook(path(), output);
+  for (const auto& hook : hooks_) (*hook)(path(), output);
 }
+
+ScopedHook::ScopedHook(Module& module, ForwardHook hook) : module_(module) {
+  module_.add_hook(std::move(hook));
+  hook_ = module_.hooks_.back();
+}
+
+ScopedHook::~ScopedHook() { std::erase(module_.hooks_, hook_); }
 
 std::string Module::path() const {
   if (!parent_) return name_;

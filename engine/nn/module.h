@@ -63,7 +63,8 @@ class Module {
   /// Moves parameters and buffers, and converts them; gradients are dropped.
   void to(Device device, DType dtype = DType::f32);
 
-  void add_hook(ForwardHook hook) { hooks_.push_back(std::move(hook)); }
+  /// Stays until clear_hooks(); ScopedHook is the one that goes by itself.
+  void add_hook(ForwardHook hook) { hooks_.push_back(std::make_shared<ForwardHook>(std::move(hook))); }
   void clear_hooks() { hooks_.clear(); }
 
  protected:
@@ -96,7 +97,21 @@ class Module {
   std::vector<std::unique_ptr<Module>> children_;
   std::vector<std::unique_ptr<Parameter>> parameters_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
-  std::vector<ForwardHook> hooks_;
+  std::vector<std::shared_ptr<ForwardHook>> hooks_;
+  friend class ScopedHook;
+};
+
+/// A hook that is there for as long as this object lives, however it ends; the module outlives it.
+class ScopedHook {
+ public:
+  ScopedHook(Module& module, ForwardHook hook);
+  ~ScopedHook();
+  ScopedHook(const ScopedHook&) = delete;
+  ScopedHook& operator=(const ScopedHook&) = delete;
+
+ private:
+  Module& module_;
+  std::shared_ptr<ForwardHook> hook_;
 };
 
 template <class F>
