@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace engine::models {
 namespace {
 
@@ -53,11 +55,16 @@ class Cbr final : public Classifier {
           &add<CbrBlock>(fmt::format("block{}", i + 1), in, spec.widths[i], spec.kernel, i < pooled_blocks));
       in = spec.widths[i];
     }
+    for (std::size_t i = 0; i < pooled_blocks; ++i) least_ = 2 * least_ + 1;
     pool_ = &add<nn::GlobalAvgPool>("pool");
     fc_ = &add<nn::Linear>("fc", in, options.classes);
   }
 
   Variable features(const Variable& x) override {
+    if (x.shape().rank() != 4 || std::min(x.shape()[2], x.shape()[3]) < least_)
+      throw UsageError(
+          "{} needs pictures [N, C, H, W] of at least {}x{}, found {}: each of its {} pools halves the map", name_,
+          least_, least_, x.shape().str(), pooled_blocks);
     Variable y = x;
     for (CbrBlock* block : blocks_) y = run_block(*block, y);
     return (*pool_)(y);
@@ -67,6 +74,7 @@ class Cbr final : public Classifier {
 
  private:
   std::string name_;
+  std::int64_t least_ = 1;  // side of the smallest input that leaves something after the last 3x3 stride 2 pool
   std::vector<CbrBlock*> blocks_;
   nn::GlobalAvgPool* pool_;
   nn::Linear* fc_;
