@@ -97,6 +97,10 @@ std::string MaxPool2d::describe() const {
                      params_.stride[0], params_.padding.top);
 }
 
+Dropout::Dropout(double p) : p_(p) {
+  if (!(p >= 0.0 && p < 1.0)) throw UsageError("dropout: expected a probability in [0, 1), found {}", p);
+}
+
 std::string Dropout::describe() const { return fmt::format("Dropout({})", p_); }
 
 Variable Dropout::forward(const Variable& x) { return training() && p_ > 0.0 ? dropout(x, p_, key_) : x; }

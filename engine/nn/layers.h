@@ -97,7 +97,8 @@ class GlobalAvgPool final : public Module {
 /// Inverted dropout, active in training. The bits depend on set_random_step() and the layer's path alone.
 class Dropout final : public Module {
  public:
-  explicit Dropout(double p) : p_(p) {}
+  /// Throws UsageError unless 0 <= p < 1.
+  explicit Dropout(double p);
   std::string describe() const override;
   void set_key(const RandomKey& key) { key_ = key; }
 
