@@ -10,8 +10,12 @@ namespace {
 struct Entry {
   dnnl::memory::desc order;
   std::uint64_t version;
-  Tensor bytes;  // undefined until the same contents are asked for again
+  int asked = 1;  // how often, for these contents
+  Tensor bytes;   // undefined until they are kept
 };
+
+// A training step asks once, or twice where activations are recomputed: then the weights change. Evaluation goes on.
+constexpr int asked_while_training = 2;
 
 struct Cache {
   std::mutex mutex;
@@ -53,16 +57,16 @@ OrderedWeights::OrderedWeights(const Tensor& weights, const dnnl::memory::desc& 
     return;
   }
   const std::uint64_t version = weights.storage()->version;
-  bool seen = false;
+  bool keep = false;
   {
     const std::lock_guard lock(cache().mutex);
     for (Entry& e : cache().entries_of(weights.storage())) {
       if (!(e.order == wanted)) continue;
       if (e.version == version) {
-        seen = true;
+        keep = ++e.asked > asked_while_training;
         bytes_ = e.bytes;
       } else {
-        e = {wanted, version, {}};
+        e = {wanted, version};
       }
       break;
     }
@@ -73,8 +77,8 @@ OrderedWeights::OrderedWeights(const Tensor& weights, const dnnl::memory::desc& 
     auto& entries = cache().entries_of(weights.storage());
     const auto it = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.order == wanted; });
     if (it == entries.end())
-      entries.push_back({wanted, version, {}});
-    else if (seen && it->version == version)
+      entries.push_back({wanted, version});
+    else if (keep && it->version == version)
       it->bytes = bytes_;
   }
   memory_ = wrap(wanted, bytes_);

@@ -5,9 +5,9 @@
 
 namespace engine::cpu {
 
-/// The weights of one call. They are reordered when they have changed, not per call: an order asked for twice with the
-/// same contents is kept until the weights change or die. While training every step changes the weights, so nothing is
-/// kept and no memory spent.
+/// The weights of one call. They are reordered when they have changed, not per call: an order asked for three times
+/// with the same contents is kept until the weights change or die. While training every step changes the weights after
+/// one or two uses, so nothing is kept and no memory spent.
 class OrderedWeights {
  public:
   OrderedWeights(const Tensor& plain_weights, const dnnl::memory::desc& plain, const dnnl::memory::desc& wanted);
