@@ -18,6 +18,8 @@ void check(const BinaryData& d) {
   for (std::size_t i = 0; i < d.score.size(); ++i) {
     if (!std::isfinite(d.score[i])) throw DataError("metrics: score {} of row {} is not finite", d.score[i], i);
     if (d.label[i] != 0 && d.label[i] != 1) throw DataError("metrics: label {} of row {} is not 0 or 1", d.label[i], i);
+    if (!d.weight.empty() && !(d.weight[i] >= 0.0 && std::isfinite(d.weight[i])))
+      throw DataError("metrics: weight {} of row {}", d.weight[i], i);
   }
 }
 
@@ -120,10 +122,11 @@ double brier(const BinaryData& d) {
 
 double calibration_error(const BinaryData& d, int bins) {
   check(d);
+  if (bins < 1) throw UsageError("calibration error: {} bins", bins);
   std::vector<double> gap(static_cast<std::size_t>(bins), 0.0);
   double total = 0.0;
   for (std::size_t i = 0; i < d.score.size(); ++i) {
-    const int bin = std::clamp(static_cast<int>(std::ceil(d.score[i] * bins)) - 1, 0, bins - 1);
+    const double bin = std::clamp(std::ceil(d.score[i] * bins) - 1.0, 0.0, bins - 1.0);
     gap[static_cast<std::size_t>(bin)] += weight_of(d, i) * (d.label[i] - d.score[i]);
     total += weight_of(d, i);
   }

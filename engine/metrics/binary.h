@@ -7,7 +7,8 @@
 namespace engine {
 
 /// Scores, labels (0 or 1) and optionally weights (at least 0) of equal length. Every function throws DataError naming
-/// the position of a score that is not finite or a label that is neither, and UsageError for lengths that differ.
+/// the position of a score that is not finite, a label that is neither or a weight below 0, and UsageError for lengths
+/// that differ.
 struct BinaryData {
   std::span<const double> score;
   std::span<const int> label;

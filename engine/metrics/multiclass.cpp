@@ -23,6 +23,9 @@ void check(const MulticlassData& d) {
   for (std::size_t i = 0; i < d.probability.size(); ++i)
     if (!std::isfinite(d.probability[i]))
       throw DataError("metrics: probability {} of row {} is not finite", d.probability[i], i / c);
+  for (std::size_t i = 0; i < d.weight.size(); ++i)
+    if (!(d.weight[i] >= 0.0 && std::isfinite(d.weight[i])))
+      throw DataError("metrics: weight {} of row {}", d.weight[i], i);
 }
 
 double weight_of(const MulticlassData& d, std::size_t i) { return d.weight.empty() ? 1.0 : d.weight[i]; }
@@ -70,7 +73,8 @@ struct Margins {
 
 Margins margins_of(std::span<const double> m, int classes) {
   const auto n = static_cast<std::size_t>(classes);
-  if (m.size() != n * n) throw UsageError("metrics: a confusion matrix of {} entries for {} classes", m.size(), classes);
+  if (m.size() != n * n)
+    throw UsageError("metrics: a confusion matrix of {} entries for {} classes", m.size(), classes);
   Margins s{std::vector<double>(n, 0.0), std::vector<double>(n, 0.0), 0.0};
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < n; ++j) {
@@ -120,7 +124,8 @@ double accuracy(std::span<const double> m, int classes) {
 double balanced_accuracy(std::span<const double> m, int classes) {
   const Margins s = margins_of(m, classes);
   std::vector<double> recalls;
-  for (std::size_t i = 0; i < s.row.size(); ++i) recalls.push_back(s.row[i] > 0.0 ? m[i * s.row.size() + i] / s.row[i] : nan);
+  for (std::size_t i = 0; i < s.row.size(); ++i)
+    recalls.push_back(s.row[i] > 0.0 ? m[i * s.row.size() + i] / s.row[i] : nan);
   return mean_of_defined(recalls).value;
 }
 

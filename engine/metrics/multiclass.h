@@ -8,7 +8,8 @@
 namespace engine {
 
 /// probability [n, classes], row-major; label [n] in [0, classes); optional weights [n]. Functions throw DataError for
-/// probabilities that are not finite or labels outside the classes, UsageError for sizes that do not fit.
+/// probabilities that are not finite, labels outside the classes or weights below 0, UsageError for sizes that do not
+/// fit.
 struct MulticlassData {
   std::span<const double> probability;
   std::span<const std::int64_t> label;
