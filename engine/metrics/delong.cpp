@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -61,10 +62,19 @@ Components components(std::span<const double> score, std::span<const int> label)
 double covariance_of_mean(const std::vector<double>& a, const std::vector<double>& b) {
   const auto n = static_cast<double>(a.size());
   if (a.size() < 2) return nan;
-  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n, mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n,
+               mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
   double sum = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - mean_a) * (b[i] - mean_b);
   return sum / (n - 1.0) / n;
+}
+
+Components difference(Components a, const Components& b) {
+  std::transform(a.of_positive.begin(), a.of_positive.end(), b.of_positive.begin(), a.of_positive.begin(),
+                 std::minus());
+  std::transform(a.of_negative.begin(), a.of_negative.end(), b.of_negative.begin(), a.of_negative.begin(),
+                 std::minus());
+  return a;
 }
 
 double covariance(const Components& a, const Components& b) {
@@ -84,11 +94,16 @@ DelongResult delong(std::span<const double> score, std::span<const int> label) {
 
 DelongPair delong_paired(std::span<const double> score_a, std::span<const double> score_b, std::span<const int> label) {
   const Components a = components(score_a, label), b = components(score_b, label);
-  DelongPair r{{a.auc, b.auc}, {{{covariance(a, a), covariance(a, b)}, {covariance(a, b), covariance(b, b)}}}, 0.0, 1.0};
-  const double variance = r.covariance[0][0] + r.covariance[1][1] - 2.0 * r.covariance[0][1];
+  DelongPair r{
+      {a.auc, b.auc}, {{{covariance(a, a), covariance(a, b)}, {covariance(a, b), covariance(b, b)}}}, 0.0, 1.0};
+  // Of the differences themselves: adding up the covariances instead leaves rounding errors of 1e-17 where the variance
+  // is 0, and a z of ten millions.
+  const Components d = difference(a, b);
+  const double variance = covariance(d, d);
+  constexpr double rounding = 1e-28;  // square of a few units in the last place of a contribution
   if (std::isnan(variance)) {
     r.z = r.p = nan;
-  } else if (variance > 0.0) {
+  } else if (variance > rounding) {
     r.z = (a.auc - b.auc) / std::sqrt(variance);
     r.p = std::erfc(std::abs(r.z) / std::sqrt(2.0));
   }
