@@ -25,18 +25,18 @@ struct BootstrapOptions {
   std::uint64_t seed = 42;
 };
 struct BootstrapResult {
-  Interval ci95;      ///< percentile interval; NaN when no resample was defined
-  int undefined = 0;  ///< resamples in which the metric was NaN (one label only): left out of the interval
+  Interval ci95;               ///< percentile interval; NaN when no resample was defined
+  int undefined = 0;           ///< resamples in which the metric was NaN (one label only): left out of the interval
   std::vector<double> values;  ///< of each resample
 };
 
-/// AUC of one score. Sorts once; each resample is one sweep over the sorted rows with whole-number weights. Resample i
-/// has a Philox sequence of its own: the number of threads does not matter.
+/// AUC of one score. Sorts once; a sweep over the sorted rows with whole-number weights serves sixteen resamples.
+/// Resample i has a Philox sequence of its own: the number of threads does not matter. Throws as binary.h says.
 BootstrapResult bootstrap_auc(std::span<const double> score, std::span<const int> label, const Clusters& clusters,
                               const BootstrapOptions& options);
-/// Any metric, given how often each row was drawn. `metric` is called from several threads at once.
-BootstrapResult bootstrap(const Clusters& clusters,
-                          const std::function<double(std::span<const double> weight)>& metric,
+/// Any metric, given how often each row was drawn. `metric` is called from several threads at once; what it throws
+/// comes out of here.
+BootstrapResult bootstrap(const Clusters& clusters, const std::function<double(std::span<const double> weight)>& metric,
                           const BootstrapOptions& options);
 
 }  // namespace engine
