@@ -172,23 +172,25 @@ void run_paired(const json& j, Comparison& compare) {
     right_a.push_back((a[i] >= 0.5) == (label[i] == 1));
     right_b.push_back((b[i] >= 0.5) == (label[i] == 1));
   }
-  compare_all(
-      j.at("expect"),
-      {{"auc", [&](const std::string& name, const json& e) { compare(name, {r.auc[0], r.auc[1]}, e); }},
-       {"covariance",
-        [&](const std::string& name, const json& e) {
-          compare(name, {r.covariance[0][0], r.covariance[0][1], r.covariance[1][0], r.covariance[1][1]}, e);
-        }},
-       {"z", [&](const std::string& name, const json& e) { compare(name, r.z, e); }},
-       {"p", [&](const std::string& name, const json& e) { compare(name, r.p, e); }},
-       {"mcnemar_at_0.5",
-        [&](const std::string& name, const json& e) {
-          const McNemarResult m = mcnemar(right_a, right_b);
-          compare(name + " only_a_right", static_cast<double>(m.only_a_right), e.at("only_a_right"));
-          compare(name + " only_b_right", static_cast<double>(m.only_b_right), e.at("only_b_right"));
-          compare(name + " p", m.p, e.at("p"));
-        }}},
-      compare);
+  compare_all(j.at("expect"),
+              {{"auc",
+                [&](const std::string& name, const json& e) {
+                  compare(name, {r.auc[0], r.auc[1]}, e);
+                }},
+               {"covariance",
+                [&](const std::string& name, const json& e) {
+                  compare(name, {r.covariance[0][0], r.covariance[0][1], r.covariance[1][0], r.covariance[1][1]}, e);
+                }},
+               {"z", [&](const std::string& name, const json& e) { compare(name, r.z, e); }},
+               {"p", [&](const std::string& name, const json& e) { compare(name, r.p, e); }},
+               {"mcnemar_at_0.5",
+                [&](const std::string& name, const json& e) {
+                  const McNemarResult m = mcnemar(right_a, right_b);
+                  compare(name + " only_a_right", static_cast<double>(m.only_a_right), e.at("only_a_right"));
+                  compare(name + " only_b_right", static_cast<double>(m.only_b_right), e.at("only_b_right"));
+                  compare(name + " p", m.p, e.at("p"));
+                }}},
+              compare);
 }
 
 }  // namespace
