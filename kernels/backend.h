@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/tensor/philox.h"
@@ -20,6 +21,8 @@ class Backend {
   virtual Device device() const = 0;
   /// Waits for all work given to this backend.
   virtual void synchronize() = 0;
+  /// Names and versions of the libraries it computes with, for the record of a run.
+  virtual std::vector<std::pair<std::string, std::string>> libraries() const { return {}; }
 
 #define ENGINE_OP(result, name, parameters, arguments) \
   result name parameters { return observe(*this, #name, [&]() -> result { return do_##name arguments; }); }

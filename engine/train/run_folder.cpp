@@ -10,6 +10,7 @@
 
 #include "engine/data/csv.h"
 #include "engine/tensor/error.h"
+#include "kernels/backend.h"
 
 namespace engine {
 namespace {
@@ -76,12 +77,19 @@ nlohmann::json RunFolder::sync() {
 nlohmann::ordered_json describe_environment(const TrainConfig& config) {
   utsname system{};
   uname(&system);
-  return {{"cpu", cpu_name()},
+  nlohmann::ordered_json libraries = nlohmann::ordered_json::object();
+  for (const Device device : {Device::cpu, Device::reference})
+    if (config.device == name_of(device) && has_backend(device))
+      for (const auto& [name, version] : backend_of(device).libraries()) libraries[name] = version;
+  return {{"engine_train", ENGINE_VERSION},
+          {"source", ENGINE_SOURCE},
+          {"cpu", cpu_name()},
           {"cores", std::thread::hardware_concurrency()},
           {"threads", config.threads},
           {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)},
           {"compiler", __VERSION__},
           {"device", config.device},
+          {"libraries", libraries},
           {"seed", config.seed}};
 }
 

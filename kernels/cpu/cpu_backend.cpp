@@ -1,5 +1,8 @@
 #include "kernels/cpu/cpu_backend.h"
 
+#include <cblas.h>
+#include <dnnl.hpp>
+#include <fmt/format.h>
 #include <omp.h>
 
 namespace engine {
@@ -7,6 +10,11 @@ namespace engine {
 void register_cpu_backend() {
   static CpuBackend backend;
   register_backend(backend);
+}
+
+std::vector<std::pair<std::string, std::string>> CpuBackend::libraries() const {
+  const dnnl_version_t& v = *dnnl_version();
+  return {{"oneDNN", fmt::format("{}.{}.{}", v.major, v.minor, v.patch)}, {"OpenBLAS", openblas_get_config()}};
 }
 
 void set_cpu_threads(int n) {

@@ -9,6 +9,7 @@ class CpuBackend final : public Backend {
  public:
   Device device() const override { return Device::cpu; }
   void synchronize() override {}
+  std::vector<std::pair<std::string, std::string>> libraries() const override;
 
  protected:
 #define ENGINE_OP(result, name, parameters, arguments) result do_##name parameters override;
