@@ -36,6 +36,10 @@ void explain_training_step(std::ostream& out) {
   const Variable loss = softmax_cross_entropy(z, target);
   Variable(a).retain_grad(), Variable(h).retain_grad(), Variable(z).retain_grad();
   print(out, "x", x.value());
+  print(out, "W1", w1.value());
+  print(out, "b1", b1.value());
+  print(out, "W2", w2.value());
+  print(out, "b2", b2.value());
   print(out, "a = x W1' + b1", a.value());
   print(out, "h = relu(a)", h.value());
   print(out, "z = h W2' + b2", z.value());
