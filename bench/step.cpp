@@ -12,13 +12,6 @@
 namespace engine::bench {
 namespace {
 
-std::size_t peak_resident_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6)) * 1024;
-  return 0;
-}
-
 // What a step needs and keeps from step to step.
 class Training {
  public:
@@ -71,6 +64,13 @@ class Training {
 };
 
 }  // namespace
+
+std::size_t peak_resident_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6)) * 1024;
+  return 0;
+}
 
 StepResult bench_step(const StepOptions& o) {
   if (o.steps < 1 || o.batch < 1) throw UsageError("bench step: needs at least one step and one image");

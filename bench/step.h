@@ -34,4 +34,7 @@ struct StepResult {
 
 StepResult bench_step(const StepOptions& options);
 
+/// Peak resident memory of the process so far (VmHWM).
+std::size_t peak_resident_bytes();
+
 }  // namespace engine::bench

@@ -2,6 +2,8 @@
 #include <memory>
 
 #include "tools/verb.h"
+#include "tools/verb_bench_loader.h"
+#include "tools/verb_bench_metrics.h"
 #include "tools/verb_bench_step.h"
 
 namespace engine::tools {
@@ -13,14 +15,17 @@ struct Subject {
 };
 
 constexpr Subject subjects[] = {
+    {"loader", "Decode, transform and batch pictures: images/s", set_up_bench_loader},
+    {"metrics", "Intervals of an AUC by resampling groups: seconds", set_up_bench_metrics},
     {"step", "A whole training step: images/s, peak memory, time per operation", set_up_bench_step},
 };
 
 Action set_up(CLI::App& app) {
+  app.footer("engine_train bench VERB --help says what each takes.");
   app.require_subcommand(1);
   auto chosen = std::make_shared<Action>();
   for (const Subject& s : subjects) {
-    CLI::App* subject = app.add_subcommand(s.name, s.summary);
+    CLI::App* subject = app.add_subcommand(s.name, s.summary)->group("Verbs")->footer("");
     const Action action = s.set_up(*subject);
     subject->callback([chosen, action] { *chosen = action; });
   }
