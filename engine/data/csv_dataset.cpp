@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <set>
 
 #include "engine/data/csv.h"
 #include "engine/io/file.h"
@@ -46,23 +45,33 @@ bool is_number(const std::string& s, long& value) {
   return error == std::errc() && end == s.data() + s.size();
 }
 
-// Whole numbers from 0 keep their meaning and gaps; anything else is sorted by name.
-std::vector<std::string> classes_of(const CsvTable& t, std::size_t column, const std::string& file) {
-  std::set<std::string> names;
+struct Classes {
+  std::vector<std::string> names;
+  std::map<std::string, std::int64_t> index;  // of every label as the table writes it
+};
+
+// Whole numbers from 0 keep their meaning and gaps, however they are written; anything else is sorted by name.
+Classes classes_of(const CsvTable& t, std::size_t column, const std::string& file) {
+  Classes classes;
   bool numeric = true;
-  long largest = 0;
+  std::int64_t largest = 0;
   for (const CsvRow& r : t.rows) {
     const std::string& v = r.fields[column];
     if (v.empty()) throw DataError("{}:{}: the label is empty", file, r.line);
     long number = 0;
     numeric = numeric && is_number(v, number) && number >= 0 && number < 100000;
-    largest = std::max(largest, number);
-    names.insert(v);
+    largest = std::max<std::int64_t>(largest, number);
+    classes.index[v] = number;
   }
-  if (!numeric) return {names.begin(), names.end()};
-  std::vector<std::string> numbers;
-  for (long i = 0; i <= largest; ++i) numbers.push_back(std::to_string(i));
-  return numbers;
+  if (numeric) {
+    for (std::int64_t i = 0; i <= largest; ++i) classes.names.push_back(std::to_string(i));
+  } else {
+    for (auto& [label, place] : classes.index) {
+      place = static_cast<std::int64_t>(classes.names.size());
+      classes.names.push_back(label);
+    }
+  }
+  return classes;
 }
 
 float parse_target(const std::string& v, const std::string& column, const CsvRow& row, const std::string& file) {
@@ -78,27 +87,27 @@ float parse_target(const std::string& v, const std::string& column, const CsvRow
 
 class CsvDataset final : public Dataset {
  public:
-  CsvDataset(const fs::path& path, const CsvOptions& o, const std::string& split, std::string name)
+  CsvDataset(std::string_view text, const fs::path& path, const CsvOptions& o, const std::string& split,
+             std::string name)
       : root_(o.image_root.empty() ? path.parent_path() : o.image_root) {
     name_ = std::move(name);
     const std::string file = path.string();
-    const CsvTable t = parse_csv(read_text(path), file);
+    const CsvTable t = parse_csv(text, file);
     const auto image = static_cast<std::size_t>(image_column(t, o.image_column, file));
     const std::vector<std::string> label_names =
         o.label_columns.empty() ? std::vector<std::string>{"label"} : o.label_columns;
     std::vector<std::size_t> labels;
     for (const std::string& l : label_names) labels.push_back(static_cast<std::size_t>(require_column(t, l, file)));
     const int group = o.group_column.empty() ? absent : require_column(t, o.group_column, file);
-    const int split_at =
-        o.split_column.empty() ? find_column(t, "split") : require_column(t, o.split_column, file);
+    const int split_at = o.split_column.empty() ? find_column(t, "split") : require_column(t, o.split_column, file);
 
     task_ = labels.size() == 1 ? Task::multi_class : Task::multi_label;
-    classes_ = task_ == Task::multi_label ? label_names : classes_of(t, labels[0], file);
-    std::map<std::string, std::int64_t> index;
-    for (std::size_t c = 0; c < classes_.size(); ++c) index[classes_[c]] = static_cast<std::int64_t>(c);
+    const Classes single = task_ == Task::multi_class ? classes_of(t, labels[0], file) : Classes{label_names, {}};
+    classes_ = single.names;
     std::map<std::string, std::size_t> seen;
     for (const CsvRow& row : t.rows) {
-      if (split_at != absent && normal_split(row.fields[static_cast<std::size_t>(split_at)], row, file) != split) continue;
+      if (split_at != absent && normal_split(row.fields[static_cast<std::size_t>(split_at)], row, file) != split)
+        continue;
       Sample s;
       s.id = row.fields[image];
       if (s.id.empty()) throw DataError("{}:{}: the image is empty", file, row.line);
@@ -107,7 +116,7 @@ class CsvDataset final : public Dataset {
       s.group = group == absent ? s.id : row.fields[static_cast<std::size_t>(group)];
       if (s.group.empty()) throw DataError("{}:{}: the group is empty", file, row.line);
       if (task_ == Task::multi_class) {
-        s.label = index.at(row.fields[labels[0]]);
+        s.label = single.index.at(row.fields[labels[0]]);
       } else {
         for (std::size_t l = 0; l < labels.size(); ++l)
           s.targets.push_back(parse_target(row.fields[labels[l]], label_names[l], row, file));
@@ -135,10 +144,15 @@ class CsvDataset final : public Dataset {
 
 }  // namespace
 
+std::shared_ptr<Dataset> parse_csv_dataset(std::string_view text, const fs::path& file, const CsvOptions& options,
+                                           const std::string& split, const std::string& name) {
+  auto data = std::make_shared<CsvDataset>(text, file, options, split, name + " " + split);
+  return data->size() == 0 ? nullptr : data;
+}
+
 std::shared_ptr<Dataset> open_csv(const fs::path& file, const CsvOptions& options, const std::string& split,
                                   const std::string& name) {
-  auto data = std::make_shared<CsvDataset>(file, options, split, name + " " + split);
-  return data->size() == 0 ? nullptr : data;
+  return parse_csv_dataset(read_text(file), file, options, split, name);
 }
 
 }  // namespace engine

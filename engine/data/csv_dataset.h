@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/data/dataset.h"
@@ -18,9 +19,14 @@ struct CsvOptions {
   std::filesystem::path image_root;        ///< empty: the table's folder
 };
 
-/// The rows whose split is `split`; all rows where the table has no split column. Several label columns hold 0, 1, or
-/// nothing or -1 for missing. Classes are those of the whole table. Throws DataError with the line number for a row that
-/// cannot be used, naming the columns there are for one that is missing. Null when no row is in the split.
+/// A table that was read from `file`: messages name it, and its folder holds the pictures. The rows whose split is
+/// `split`; all rows where the table has no split column. Several label columns hold 0, 1, or nothing or -1 for
+/// missing. Classes are those of the whole table. Throws DataError with the line number for a row that cannot be used,
+/// naming the columns there are for one that is missing. Null when no row is in the split.
+std::shared_ptr<Dataset> parse_csv_dataset(std::string_view text, const std::filesystem::path& file,
+                                           const CsvOptions& options, const std::string& split,
+                                           const std::string& name);
+/// The same for the file.
 std::shared_ptr<Dataset> open_csv(const std::filesystem::path& file, const CsvOptions& options,
                                   const std::string& split, const std::string& name);
 
