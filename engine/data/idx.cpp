@@ -7,6 +7,8 @@
 namespace engine {
 
 IdxArray parse_idx(std::span<const std::uint8_t> bytes, const std::string& name) {
+  std::vector<std::uint8_t> unpacked;
+  if (is_gzip(bytes)) bytes = unpacked = inflate(bytes, name);
   constexpr std::uint8_t unsigned_byte = 0x08;
   if (bytes.size() < 4 || bytes[0] != 0 || bytes[1] != 0) throw DataError("{}: not an IDX file (wrong magic)", name);
   if (bytes[2] != unsigned_byte)
@@ -19,7 +21,8 @@ IdxArray parse_idx(std::span<const std::uint8_t> bytes, const std::string& name)
   std::uint64_t elements = 1;
   for (std::size_t i = 0; i < rank; ++i) {
     const std::uint8_t* p = bytes.data() + 4 + 4 * i;
-    const std::uint32_t extent = std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | p[3];
+    const std::uint32_t extent =
+        std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | p[3];
     array.dims.push_back(extent);
     if (__builtin_mul_overflow(elements, std::uint64_t{extent}, &elements))
       throw DataError("{}: IDX dimensions are too large", name);
@@ -33,8 +36,7 @@ IdxArray parse_idx(std::span<const std::uint8_t> bytes, const std::string& name)
 IdxArray read_idx(const std::filesystem::path& path) {
   std::filesystem::path found = path;
   if (!std::filesystem::exists(found)) found += ".gz";
-  const auto bytes = read_file(found);
-  return parse_idx(is_gzip(bytes) ? inflate(bytes, found.string()) : bytes, found.string());
+  return parse_idx(read_file(found), found.string());
 }
 
 }  // namespace engine
