@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <iostream>
 #include <memory>
 
 #include "engine/data/csv.h"
+#include "engine/data/folder.h"
 #include "engine/data/normalization.h"
 #include "engine/io/file.h"
 #include "engine/io/image_decode.h"
@@ -17,14 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* examples = R"(
-Examples:
+constexpr const char* examples = R"(Examples:
   engine_train predict --run runs/a photo.png --csv -
-  engine_train predict --weights runs/a/best.safetensors scans/ --csv predictions.csv --on-bad-image skip)";
+  engine_train predict --weights runs/a/best.safetensors scans/ --csv predictions.csv --on-bad-image skip
+  engine_train predict --weights resnet50.safetensors --model resnet50 --preprocess imagenet cat.jpg)";
 
 struct Options {
   Common common;
-  std::string run, weights, model, preprocess = "checkpoint", csv = "-", on_bad_image = "error";
+  std::string run, weights, model, preprocess = "checkpoint", csv, on_bad_image = "error";
   std::vector<std::string> paths;
   int batch_size = 64, workers = 1;
 };
@@ -52,15 +52,8 @@ class PictureFiles final : public Dataset {
   std::vector<fs::path> files_;
 };
 
-bool looks_like_picture(const fs::path& p) {
-  static const std::vector<std::string> endings{".jpg", ".jpeg", ".png", ".bmp", ".pgm", ".ppm", ".gif"};
-  std::string e = p.extension().string();
-  std::transform(e.begin(), e.end(), e.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(endings.begin(), endings.end(), e) != endings.end();
-}
-
 // Files as named; of folders, every picture below, in the order of their paths.
-std::vector<fs::path> find_pictures(const std::vector<std::string>& paths) {
+std::vector<fs::path> pictures_at(const std::vector<std::string>& paths) {
   std::vector<fs::path> all;
   for (const fs::path path : paths) {
     if (!fs::exists(path)) throw DataError("{}: no such file or folder", path.string());
@@ -68,11 +61,8 @@ std::vector<fs::path> find_pictures(const std::vector<std::string>& paths) {
       all.push_back(path);
       continue;
     }
-    std::vector<fs::path> inside;
-    for (const auto& entry : fs::recursive_directory_iterator(path))
-      if (entry.is_regular_file() && looks_like_picture(entry.path())) inside.push_back(entry.path());
+    const std::vector<fs::path> inside = find_pictures(path);
     if (inside.empty()) throw DataError("{}: no picture in this folder", path.string());
-    std::sort(inside.begin(), inside.end());
     all.insert(all.end(), inside.begin(), inside.end());
   }
   return all;
@@ -99,20 +89,40 @@ std::string to_csv(const Predictions& p) {
   return out;
 }
 
+nlohmann::json to_json(const Predictions& p) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (std::size_t i = 0; i < p.size(); ++i)
+    rows.push_back({{"path", p.ids[i]},
+                    {"predicted", decision(p, i)},
+                    {"probabilities", std::vector<double>(p.row(i), p.row(i) + p.classes.size())}});
+  return rows;
+}
+
+// What was asked for by --preprocess, or what the checkpoint remembers.
+void choose_normalization(const Options& o, ModelSetup& setup) {
+  if (o.preprocess == "checkpoint") {
+    if (setup.plain)
+      throw UsageError("predict: {} does not say how pictures are prepared: choose --preprocess imagenet or none",
+                       o.weights);
+    return;
+  }
+  const bool imagenet = o.preprocess == "imagenet";
+  setup.preparation.mean = imagenet ? imagenet_normalization.mean : std::vector<float>{};
+  setup.preparation.deviation = imagenet ? imagenet_normalization.deviation : std::vector<float>{};
+  setup.preparation.check();
+}
+
 ExitCode run(const Options& o) {
+  // Rows go to standard output unless something else was asked for.
+  const std::string csv = o.csv.empty() && o.common.json != "-" ? "-" : o.csv;
+  if (csv == "-" && o.common.json == "-")
+    throw UsageError("predict: --csv - and --json - cannot share standard output");
   if (o.run.empty() == o.weights.empty()) throw UsageError("predict: expected either --run DIR or --weights FILE");
   const Device device = open_device(o.common);
-  const Checkpoint checkpoint(o.run.empty() ? fs::path(o.weights) : run_checkpoint(o.run));
-  ModelSetup setup = load_setup(checkpoint, device);
-  if (!o.model.empty() && o.model != setup.name)
-    throw UsageError("{} holds a {}, not a {}", checkpoint.file().name(), setup.name, o.model);
-  if (o.preprocess != "checkpoint") {
-    const bool imagenet = o.preprocess == "imagenet";
-    setup.preparation.mean = imagenet ? imagenet_normalization.mean : std::vector<float>{};
-    setup.preparation.deviation = imagenet ? imagenet_normalization.deviation : std::vector<float>{};
-    setup.preparation.check();
-  }
-  const PictureFiles pictures(find_pictures(o.paths), setup);
+  const fs::path weights = o.run.empty() ? fs::path(o.weights) : run_checkpoint(o.run);
+  ModelSetup setup = open_setup(weights, o.model, device);
+  choose_normalization(o, setup);
+  const PictureFiles pictures(pictures_at(o.paths), setup);
   LoaderOptions loader;
   loader.batch_size = static_cast<std::size_t>(o.batch_size);
   loader.workers = o.workers;
@@ -120,10 +130,15 @@ ExitCode run(const Options& o) {
   const Predictions p = predict(*setup.model, pictures, setup.preparation, loader, device);
   if (p.size() < pictures.size() && !o.common.quiet)
     std::cerr << fmt::format("{} of {} pictures could not be read\n", pictures.size() - p.size(), pictures.size());
-  if (o.csv == "-")
+  if (csv == "-")
     std::cout << to_csv(p);
-  else
-    atomic_write(o.csv, to_csv(p));
+  else if (!csv.empty())
+    atomic_write(csv, to_csv(p));
+  write_json(o.common, {{"model", setup.name},
+                        {"weights", weights.string()},
+                        {"classes", p.classes},
+                        {"pictures", p.size()},
+                        {"predictions", to_json(p)}});
   return ExitCode::ok;
 }
 
@@ -132,18 +147,21 @@ Action set_up(CLI::App& app) {
   app.footer(examples);
   app.add_option("PATH", o->paths, "Pictures, or folders of pictures")->required();
   app.add_option("--run", o->run, "Folder of a run: its best weights")->type_name("DIR");
-  app.add_option("--weights", o->weights, "Checkpoint")->type_name("FILE");
-  app.add_option("--model", o->model, "Fail unless the checkpoint holds this network");
+  app.add_option("--weights", o->weights, "Checkpoint, or plain tensors under torchvision's names")->type_name("FILE");
+  app.add_option("--model", o->model, "Network; needed for plain tensors, else checked")->type_name("NAME");
   app.add_option("--preprocess", o->preprocess, "Normalisation: checkpoint, imagenet or none")
       ->capture_default_str()
+      ->type_name("NAME")
       ->check(CLI::IsMember({"checkpoint", "imagenet", "none"}));
-  app.add_option("--csv", o->csv, "Where the rows go (- = standard output)")->capture_default_str()->type_name("OUT");
+  app.add_option("--csv", o->csv, "Where the rows go (- = standard output) [default: -]")->type_name("FILE");
   app.add_option("--on-bad-image", o->on_bad_image, "error, or skip")
       ->capture_default_str()
+      ->type_name("NAME")
       ->check(CLI::IsMember({"error", "skip"}));
   app.add_option("--batch-size", o->batch_size, "Images at a time")->capture_default_str()->check(CLI::Range(1, 65536));
   app.add_option("--workers", o->workers, "Loader threads")->capture_default_str()->check(CLI::Range(0, 1024));
   add_device_flags(app, o->common);
+  add_json_flag(app, o->common);
   return [o] { return run(*o); };
 }
 

@@ -23,6 +23,12 @@ nlohmann::json parse_meta(const SafetensorsFile& file) {
   }
 }
 
+void copy(const SafetensorsFile& file, const std::string& from, const Tensor& to) {
+  Backend& backend = backend_of(to);
+  const SafetensorsFile::Entry& e = file.at(from);
+  if (to.numel() > 0) backend.copy_(to, backend.from_host(e.bytes.data(), e.shape, e.dtype));
+}
+
 }  // namespace
 
 std::vector<NamedTensor> model_tensors(nn::Module& model) {
@@ -45,15 +51,12 @@ void save_checkpoint(const std::filesystem::path& path, const std::vector<NamedT
   write_safetensors(path, entries, {{"format", "pt"}, {meta_key, meta.dump()}});
 }
 
-Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path), meta_(parse_meta(file_)) {
-  for (const auto& e : file_.entries()) has_ema_ = has_ema_ || e.name.starts_with("ema.");
-}
-
-void Checkpoint::load(const std::vector<NamedTensor>& into, const std::string& prefix) const {
+void load_tensors(const SafetensorsFile& file, const std::vector<NamedTensor>& into, const std::string& prefix,
+                  const std::string& holds) {
   std::vector<std::string> wrong;
   std::size_t missing = 0, misshapen = 0;
   for (const NamedTensor& t : into) {
-    const SafetensorsFile::Entry* e = file_.find(prefix + t.name);
+    const SafetensorsFile::Entry* e = file.find(prefix + t.name);
     if (!e) {
       ++missing;
       wrong.push_back(fmt::format("'{}' {} is not in the file", prefix + t.name, t.value.shape().str()));
@@ -66,12 +69,21 @@ void Checkpoint::load(const std::vector<NamedTensor>& into, const std::string& p
   if (!wrong.empty()) {
     const std::size_t count = wrong.size();
     wrong.resize(std::min<std::size_t>(count, 3));
-    throw CheckpointError("{}: does not fit this model (the file holds '{}'): of {} tensors {} are missing and {} "
-                          "differ; {}{}",
-                          file_.name(), meta_.value("/model/name"_json_pointer, "?"), into.size(),
-                          missing, misshapen, fmt::join(wrong, "; "), count > 3 ? "; ..." : "");
+    throw CheckpointError(
+        "{}: does not fit this model (the file holds {}): of {} tensors {} are missing and {} differ; {}{}",
+        file.name(), holds, into.size(), missing, misshapen, fmt::join(wrong, "; "), count > 3 ? "; ..." : "");
   }
-  for (const NamedTensor& t : into) copy(t, prefix + t.name);
+  for (const NamedTensor& t : into) copy(file, prefix + t.name, t.value);
+}
+
+Checkpoint::Checkpoint(SafetensorsFile file) : file_(std::move(file)), meta_(parse_meta(file_)) {
+  for (const auto& e : file_.entries()) has_ema_ = has_ema_ || e.name.starts_with("ema.");
+}
+
+bool Checkpoint::is_one(const SafetensorsFile& file) { return file.metadata().contains(meta_key); }
+
+void Checkpoint::load(const std::vector<NamedTensor>& into, const std::string& prefix) const {
+  load_tensors(file_, into, prefix, fmt::format("'{}'", meta_.value("/model/name"_json_pointer, "?")));
 }
 
 std::vector<std::string> Checkpoint::load_matching(const std::vector<NamedTensor>& into) const {
@@ -79,17 +91,11 @@ std::vector<std::string> Checkpoint::load_matching(const std::vector<NamedTensor
   for (const NamedTensor& t : into) {
     const SafetensorsFile::Entry* e = file_.find(t.name);
     if (e && e->shape == t.value.shape() && e->dtype == t.value.dtype())
-      copy(t, t.name);
+      copy(file_, t.name, t.value);
     else
       left.push_back(t.name);
   }
   return left;
-}
-
-void Checkpoint::copy(const NamedTensor& to, const std::string& from) const {
-  Backend& backend = backend_of(to.value);
-  const SafetensorsFile::Entry& e = file_.at(from);
-  if (to.value.numel() > 0) backend.copy_(to.value, backend.from_host(e.bytes.data(), e.shape, e.dtype));
 }
 
 }  // namespace engine

@@ -7,9 +7,8 @@
 //                      configuration and its hash, and the state of the run (schedule, cursor, counters, best value)
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "engine/io/safetensors.h"
@@ -25,10 +24,19 @@ std::vector<NamedTensor> model_tensors(nn::Module& model);
 void save_checkpoint(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                      const nlohmann::json& meta);
 
+/// Copies tensors of these names into `into`, all or none of them. With `prefix`, NAME is read from prefix + NAME.
+/// Throws CheckpointError with the counts of missing and misshapen tensors and the first of them; `holds` says there
+/// what the file is known to be.
+void load_tensors(const SafetensorsFile& file, const std::vector<NamedTensor>& into, const std::string& prefix,
+                  const std::string& holds);
+
 class Checkpoint {
  public:
   /// Throws CheckpointError where the file is missing, damaged, or no checkpoint of this program.
-  explicit Checkpoint(const std::filesystem::path& path);
+  explicit Checkpoint(const std::filesystem::path& path) : Checkpoint(SafetensorsFile(path)) {}
+  explicit Checkpoint(SafetensorsFile file);
+  /// Whether the file is one of ours rather than plain tensors.
+  static bool is_one(const SafetensorsFile& file);
 
   const nlohmann::json& meta() const { return meta_; }
   /// A member of meta(), by JSON pointer ("/run/step"), as T. Throws CheckpointError naming file and member.
@@ -37,15 +45,12 @@ class Checkpoint {
   bool has_ema() const { return has_ema_; }
   const SafetensorsFile& file() const { return file_; }
 
-  /// Copies tensors of these names into `into`, all or none of them. With `prefix`, NAME is read from prefix + NAME.
-  /// Throws CheckpointError with the counts of missing and misshapen tensors and the first of them.
+  /// load_tensors() of this file.
   void load(const std::vector<NamedTensor>& into, const std::string& prefix = "") const;
   /// The same, but tensors whose shape differs or that are missing stay as they are; returns their names.
   std::vector<std::string> load_matching(const std::vector<NamedTensor>& into) const;
 
  private:
-  void copy(const NamedTensor& to, const std::string& from) const;
-
   SafetensorsFile file_;
   nlohmann::json meta_;
   bool has_ema_ = false;

@@ -80,13 +80,39 @@ std::string load_weights(nn::Module& model, const Checkpoint& weights) {
   const auto left = weights.load_matching(all);
   if (left.size() == all.size()) weights.load(all);  // nothing fits: this says how
   return fmt::format("weights from {}: {} of {} tensors; started anew: {}\n", weights.file().name(),
-                     all.size() - left.size(), all.size(), left.empty() ? "none" : fmt::format("{}", fmt::join(left, ", ")));
+                     all.size() - left.size(), all.size(),
+                     left.empty() ? "none" : fmt::format("{}", fmt::join(left, ", ")));
 }
 
 TransformPlan prepared_by(const Checkpoint& c) {
   TransformPlan plan = transform_plan_from_json(c.get<nlohmann::json>("/preparation"));
   plan.check();
   return plan;
+}
+
+// The file's tensor of this name, which must have `rank` dimensions.
+Shape shape_in(const SafetensorsFile& file, const std::string& name, std::size_t rank) {
+  const Shape& shape = file.at(name).shape;
+  if (shape.dims().size() != rank)
+    throw CheckpointError("{}: tensor '{}': expected {} dimensions, found {}", file.name(), name, rank, shape.str());
+  return shape;
+}
+
+ModelSetup plain_setup(const SafetensorsFile& file, const std::string& name, Device device) {
+  const auto probe = models::make_model(name, {1, 1});
+  const Shape stem = shape_in(file, probe->parameters().front()->name, 4);
+  const Shape head = shape_in(file, probe->head().path() + ".weight", 2);
+  ModelSetup s;
+  s.name = name;
+  s.plain = true;
+  for (std::int64_t c = 0; c < head[0]; ++c) s.classes.push_back(std::to_string(c));
+  s.preparation.channels = static_cast<int>(stem[1]);
+  s.preparation.height = s.preparation.width = static_cast<int>(models::model_info(name).input);
+  s.model = models::make_model(name, {head[0], stem[1]});
+  load_tensors(file, model_tensors(*s.model), "", "plain tensors");
+  s.model->to(device);
+  s.model->set_training(false);
+  return s;
 }
 
 const char* name_of(Task t) { return t == Task::multi_class ? "multi_class" : "multi_label"; }
@@ -139,6 +165,20 @@ ModelSetup load_setup(const Checkpoint& checkpoint, Device device) {
   s.model->to(device);
   s.model->set_training(false);
   return s;
+}
+
+ModelSetup open_setup(const std::filesystem::path& path, const std::string& name, Device device) {
+  SafetensorsFile file(path);
+  if (Checkpoint::is_one(file)) {
+    ModelSetup s = load_setup(Checkpoint(std::move(file)), device);
+    if (!name.empty() && name != s.name)
+      throw CheckpointError("{}: expected weights of {}, found those of {}", path.string(), name, s.name);
+    return s;
+  }
+  if (name.empty())
+    throw CheckpointError("{}: no checkpoint of engine_train but plain tensors: say with --model whose they are",
+                          path.string());
+  return plain_setup(file, name, device);
 }
 
 DataOptions data_options(const TrainConfig& c) {

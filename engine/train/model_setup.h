@@ -17,19 +17,26 @@ struct ModelSetup {
   Task task = Task::multi_class;
   std::vector<std::string> classes;
   TransformPlan preparation;
+  bool plain = false;  ///< from plain tensors, which tell nothing of classes and preparation
 
   /// What a checkpoint remembers of this: members "model" and "preparation".
   nlohmann::json meta() const;
 };
 
-/// A new network for this data, on device cpu: initialised, or from config.weights (a head of another size starts anew).
-/// A run that goes on takes the preparation of its checkpoint (`resumed`, or null). `report` receives what became of the
-/// weights, for init_report.txt.
+/// A new network for this data, on device cpu: initialised, or from config.weights (a head of another size starts
+/// anew). A run that goes on takes the preparation of its checkpoint (`resumed`, or null). `report` receives what
+/// became of the weights, for init_report.txt.
 ModelSetup make_setup(const TrainConfig& config, const Dataset& train, const Checkpoint* resumed, std::string& report);
 
 /// The network of a checkpoint, on `device`, with the averaged weights where the run kept an average (those are what it
 /// evaluated). Throws CheckpointError.
 ModelSetup load_setup(const Checkpoint& checkpoint, Device device);
+
+/// The network of a weight file: of a checkpoint, which must be a `name` unless that is empty; or of plain tensors
+/// under torchvision's names, as Python's save_file(model.state_dict()) writes them, where `name` says whose they are.
+/// Plain tensors tell classes and channels by their shapes; the classes are called by their numbers, and pictures come
+/// in the model's usual size without normalisation. Throws CheckpointError.
+ModelSetup open_setup(const std::filesystem::path& path, const std::string& name, Device device);
 
 /// The configuration a checkpoint was trained with. Throws CheckpointError.
 TrainConfig checkpoint_config(const Checkpoint& checkpoint);
