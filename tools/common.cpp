@@ -15,9 +15,14 @@ std::vector<Verb>& verbs() {
   return all;
 }
 
-void add_device_flags(CLI::App& app, Common& c) {
-  app.add_option("--device", c.device, "cpu, or reference (double-precision loops: slow, exact) [default: cpu]");
+void add_threads_flag(CLI::App& app, Common& c) {
   app.add_option("--threads", c.threads, "Threads [default: one per core]")->check(CLI::Range(0, 4096));
+}
+
+void add_device_flags(CLI::App& app, Common& c) {
+  app.add_option("--device", c.device, "cpu, or reference (double-precision loops: slow, exact) [default: cpu]")
+      ->type_name("NAME");
+  add_threads_flag(app, c);
   app.add_flag("--quiet", c.quiet, "Only errors on standard error");
 }
 

@@ -2,6 +2,7 @@
 //
 //   Action set_up(CLI::App& app) {
 //     auto o = std::make_shared<Options>();
+//     app.footer("Examples:\n  engine_train models --classes 14");
 //     app.add_option("--classes", o->classes, "Number of classes")->capture_default_str();
 //     add_device_flags(app, o->common);
 //     return [o] { return run(*o); };
@@ -10,9 +11,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -44,10 +44,12 @@ struct Common {
   int threads = 0;     ///< 0: one per core
   std::uint64_t seed = 42;
   bool quiet = false;
-  std::string json;    ///< file, "-" for standard output, empty for none
+  std::string json;  ///< file, "-" for standard output, empty for none
 };
 /// --device, --threads, --quiet.
 void add_device_flags(CLI::App& app, Common& c);
+/// --threads.
+void add_threads_flag(CLI::App& app, Common& c);
 /// --seed.
 void add_seed_flag(CLI::App& app, Common& c);
 /// --json FILE.

@@ -21,10 +21,11 @@ struct Options {
 constexpr double mib = 1024.0 * 1024.0;
 
 void print_table(const Options& o, const bench::StepResult& r) {
-  std::cout << fmt::format("{} batch {} input {}: {:.2f} images/s, median step {:.1f} ms of {} (fastest {:.1f}, slowest {:.1f})\n",
-                           o.step.model, o.step.batch, o.input, r.images_per_second, r.median_seconds * 1e3,
-                           r.seconds.size(), *std::min_element(r.seconds.begin(), r.seconds.end()) * 1e3,
-                           *std::max_element(r.seconds.begin(), r.seconds.end()) * 1e3);
+  std::cout << fmt::format(
+      "{} batch {} input {}: {:.2f} images/s, median step {:.1f} ms of {} (fastest {:.1f}, slowest {:.1f})\n",
+      o.step.model, o.step.batch, o.input, r.images_per_second, r.median_seconds * 1e3, r.seconds.size(),
+      *std::min_element(r.seconds.begin(), r.seconds.end()) * 1e3,
+      *std::max_element(r.seconds.begin(), r.seconds.end()) * 1e3);
   std::cout << fmt::format("{:.1f} GFLOP/s, peak of tensors {:.0f} MiB, peak of the process {:.0f} MiB\n\n", r.gflops,
                            static_cast<double>(r.peak_tensor_bytes) / mib, static_cast<double>(r.peak_bytes) / mib);
   double total = 0;
@@ -67,12 +68,26 @@ ExitCode run(Options& o) {
 
 Action set_up_bench_step(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  app.add_option("--model", o->step.model, "Network (see engine_train models)")->capture_default_str();
-  app.add_option("--classes", o->step.classes, "Classes of the head")->capture_default_str()->check(CLI::Range(2, 100000));
-  app.add_option("--batch,--batch-size", o->step.batch, "Images a step")->capture_default_str()->check(CLI::Range(1, 65536));
-  app.add_option("--input", o->input, "CHANNELSxHEIGHTxWIDTH")->capture_default_str();
+  app.footer(
+      "Examples:\n"
+      "  engine_train bench step --model resnet50 --batch 8 --steps 10\n"
+      "  engine_train bench step --model cbr_tiny --classes 5 --input 3x128x128 --threads 1 --json step.json");
+  app.add_option("--model", o->step.model, "Network (see engine_train models)")
+      ->capture_default_str()
+      ->type_name("NAME");
+  app.add_option("--classes", o->step.classes, "Classes of the head")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 100000));
+  app.add_option("--batch,--batch-size", o->step.batch, "Images a step")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65536));
+  app.add_option("--input", o->input, "Channels, height and width of an image")
+      ->capture_default_str()
+      ->type_name("CxHxW");
   app.add_option("--steps", o->step.steps, "Timed steps")->capture_default_str()->check(CLI::Range(1, 1000000));
-  app.add_option("--warmup", o->step.warmup, "Steps before the clock starts")->capture_default_str()->check(CLI::Range(0, 1000000));
+  app.add_option("--warmup", o->step.warmup, "Steps before the clock starts")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000000));
   app.add_flag("--recompute", o->step.recompute, "Recompute activations in backward: less memory, more time");
   add_device_flags(app, o->common);
   add_seed_flag(app, o->common);

@@ -21,6 +21,7 @@ ExitCode run(const Common& common) {
 
 Action set_up(CLI::App& app) {
   auto common = std::make_shared<Common>();
+  app.footer("Examples:\n  engine_train datasets\n  engine_train datasets --json -");
   add_json_flag(app, *common);
   return [common] { return run(*common); };
 }

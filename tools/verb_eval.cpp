@@ -10,8 +10,7 @@
 namespace engine::tools {
 namespace {
 
-constexpr const char* examples = R"(
-Examples:
+constexpr const char* examples = R"(Examples:
   engine_train eval --run runs/a
   engine_train eval --weights runs/a/last.safetensors --data folder:other_hospital --split train --csv scores.csv
 Intervals: DeLong where every picture is its own group, else a bootstrap of whole groups (patients).)";
@@ -49,9 +48,14 @@ ExitCode run(const Options& o) {
   if (prints_table(o.common))
     std::cout << fmt::format("{} on {}, {}: {} pictures\n{}", setup.name, config.data, o.split, p.size(),
                              metrics_table(metrics));
-  write_json(o.common, {{"model", setup.name}, {"weights", checkpoint.file().name()}, {"data", config.data},
-                        {"split", o.split}, {"pictures", p.size()}, {"resamples", o.resamples},
-                        {"seed", o.common.seed}, {"metrics", metrics_json(metrics)}});
+  write_json(o.common, {{"model", setup.name},
+                        {"weights", checkpoint.file().name()},
+                        {"data", config.data},
+                        {"split", o.split},
+                        {"pictures", p.size()},
+                        {"resamples", o.resamples},
+                        {"seed", o.common.seed},
+                        {"metrics", metrics_json(metrics)}});
   return ExitCode::ok;
 }
 
@@ -61,12 +65,14 @@ Action set_up(CLI::App& app) {
   app.add_option("--run", o->run, "Folder of a run: its best weights, its data")->type_name("DIR");
   app.add_option("--weights", o->weights, "Checkpoint")->type_name("FILE");
   app.add_option("--data", o->data, "Data source [default: the one it was trained on]")->type_name("SRC");
-  app.add_option("--split", o->split, "train, val or test")->capture_default_str();
+  app.add_option("--split", o->split, "train, val or test")->capture_default_str()->type_name("NAME");
   app.add_option("--csv", o->csv, "Write id, group, label and probabilities to FILE")->type_name("FILE");
-  app.add_option("--image-column", o->image_column, "csv: column of the path");
-  app.add_option("--label-columns", o->label_columns, "csv: column(s) of the label")->delimiter(',');
-  app.add_option("--group-column", o->group_column, "csv: column of the patient");
-  app.add_option("--split-column", o->split_column, "csv: column that says train, val or test");
+  app.add_option("--image-column", o->image_column, "csv: column of the path")->type_name("NAME");
+  app.add_option("--label-columns", o->label_columns, "csv: column(s) of the label")
+      ->type_name("NAME,...")
+      ->delimiter(',');
+  app.add_option("--group-column", o->group_column, "csv: column of the patient")->type_name("NAME");
+  app.add_option("--split-column", o->split_column, "csv: column that says train, val or test")->type_name("NAME");
   app.add_option("--batch-size", o->batch_size, "Images at a time")->capture_default_str()->check(CLI::Range(1, 65536));
   app.add_option("--workers", o->workers, "Loader threads")->capture_default_str()->check(CLI::Range(0, 1024));
   app.add_option("--resamples", o->resamples, "Bootstrap resamples; 0 = no bootstrap")

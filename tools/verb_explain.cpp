@@ -17,11 +17,12 @@ ExitCode run(Common& common) {
 
 Action set_up(CLI::App& app) {
   auto common = std::make_shared<Common>();
-  app.footer("docs/autograd.md follows these numbers by hand.");
+  app.footer("Examples:\n  engine_train explain\ndocs/autograd.md follows these numbers by hand.");
   return [common] { return run(*common); };
 }
 
-const RegisterVerb verb("explain", "Print every number of one tiny training step, from the loss to the weights", set_up);
+const RegisterVerb verb("explain", "Print every number of one tiny training step, from the loss to the weights",
+                        set_up);
 
 }  // namespace
 }  // namespace engine::tools

@@ -19,7 +19,9 @@ ExitCode run(const Options& o) {
   nlohmann::json rows = nlohmann::json::array();
   for (const models::ModelInfo& info : models::model_list()) {
     const auto model = models::make_model(info.name, {o.classes, 3});
-    rows.push_back({{"name", info.name}, {"summary", info.summary}, {"input", info.input},
+    rows.push_back({{"name", info.name},
+                    {"summary", info.summary},
+                    {"input", info.input},
                     {"parameters_total", nn::parameter_count(*model)}});
   }
   if (prints_table(o.common)) {
@@ -34,6 +36,7 @@ ExitCode run(const Options& o) {
 
 Action set_up(CLI::App& app) {
   auto o = std::make_shared<Options>();
+  app.footer("Examples:\n  engine_train models\n  engine_train models --classes 14 --json models.json");
   app.add_option("--classes", o->classes, "Classes of the head that is counted")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));

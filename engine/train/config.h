@@ -2,12 +2,11 @@
 // record in the run folder and the hash that guards --resume.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -109,9 +108,10 @@ struct TrainConfig {
 struct ConfigOption {
   std::string name;     ///< flag without dashes, and key
   std::string section;  ///< heading in the help; optional prefix of the key
+  std::string metavar;  ///< what stands for the value in the help: INT, NAME, DIR; empty for switches
   std::string help;
   enum class Kind : std::uint8_t { flag, value, list, repeated } kind;  ///< list: commas divide
-  bool decisive;        ///< changes the numbers, so a resumed run must not change it
+  bool decisive;  ///< changes the numbers, so a resumed run must not change it
   std::function<nlohmann::json(const TrainConfig&)> get;
   std::function<void(TrainConfig&, const nlohmann::json&)> set;
 };
