@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -8,15 +9,14 @@
 namespace engine::tools {
 namespace {
 
-constexpr const char* examples = R"(
-Examples:
+constexpr const char* examples = R"(Examples:
   engine_train train --data fashion-mnist --model cbr_tiny_1m --pad 2 --epochs 3 --lr 0.05 --output-dir runs/a
   engine_train train --data folder:images --model resnet18 --random-crop --flip --optimizer adamw --lr 1e-3 \
       --epochs 30 --warmup-epochs 2 --early-stop accuracy:5 --output-dir runs/b
   engine_train train --data csv:labels.csv --label-columns edema,effusion --group-column patient --model cbr_small \
       --pos-weight balanced --output-dir runs/c
   engine_train train --config runs/b/config.json --lr 5e-4 --output-dir runs/d
-  engine_train train --config runs/b/config.json --output-dir runs/b --resume
+  engine_train train --output-dir runs/b --resume
 Keys of --config are the flags' names; flags win. docs/runs.md tells what the folder of a run holds.)";
 
 struct Options {
@@ -32,8 +32,8 @@ struct Options {
 };
 
 std::string shown_default(const nlohmann::json& value) {
-  if (value.is_null() || value == "" || (value.is_array() && value.empty()) || value == false) return {};
-  return " [" + (value.is_string() ? value.get<std::string>() : value.dump()) + "]";
+  if (value.is_null() || value == "" || (value.is_array() && value.empty())) return {};
+  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 void declare(CLI::App& app, Options& o) {
@@ -44,9 +44,8 @@ void declare(CLI::App& app, Options& o) {
     if (option.kind == ConfigOption::Kind::flag) {
       f.parsed = app.add_flag("--" + option.name + ",!--no-" + option.name, f.on, option.help);
     } else {
-      std::string help = option.help;
-      if (help.find('[') == std::string::npos) help += shown_default(option.get(defaults));
-      f.parsed = app.add_option("--" + option.name, f.values, help)->type_name("");
+      f.parsed = app.add_option("--" + option.name, f.values, option.help)->type_name(option.metavar);
+      f.parsed->default_str(shown_default(option.get(defaults)));
       if (option.kind == ConfigOption::Kind::list) f.parsed->delimiter(',');
       f.parsed->allow_extra_args(false);
     }
@@ -54,16 +53,38 @@ void declare(CLI::App& app, Options& o) {
   }
 }
 
+const Options::Flag& flag(const Options& o, const char* name) {
+  return **std::find_if(o.flags.begin(), o.flags.end(), [&](const auto& f) { return f->option->name == name; });
+}
+
+// A run that goes on need not be told again what it is, only how far it may go.
+void load_interrupted(const Options& o, TrainConfig& config) {
+  if (!flag(o, "resume").on || flag(o, "output-dir").values.empty()) return;
+  const auto file = std::filesystem::path(flag(o, "output-dir").values.back()) / "config.json";
+  if (!std::filesystem::exists(file)) return;
+  config.load_file(file);
+  config.max_steps = 0;
+}
+
 ExitCode run(const Options& o) {
   TrainConfig config;
-  if (!o.config_file.empty()) config.load_file(o.config_file);
+  if (o.config_file.empty())
+    load_interrupted(o, config);
+  else
+    config.load_file(o.config_file);
   for (const auto& f : o.flags) {
     if (f->parsed->count() == 0) continue;
     switch (f->option->kind) {
-      case ConfigOption::Kind::flag: config.set(f->option->name, f->on, "flag"); break;
+      case ConfigOption::Kind::flag:
+        config.set(f->option->name, f->on, "flag");
+        break;
       case ConfigOption::Kind::list:
-      case ConfigOption::Kind::repeated: config.set(f->option->name, f->values, "flag"); break;
-      case ConfigOption::Kind::value: config.set(f->option->name, f->values.back(), "flag"); break;
+      case ConfigOption::Kind::repeated:
+        config.set(f->option->name, f->values, "flag");
+        break;
+      case ConfigOption::Kind::value:
+        config.set(f->option->name, f->values.back(), "flag");
+        break;
     }
   }
   config.validate();

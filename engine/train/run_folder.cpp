@@ -19,9 +19,7 @@ namespace fs = std::filesystem;
 
 fs::path new_folder(fs::path path) {
   ensure_directory(path);
-  if (fs::exists(path / "metrics.csv"))
-    throw UsageError("{} holds a run already: go on with it (--resume), or choose another --output-dir",
-                     path.string());
+  require_no_run(path);
   return path;
 }
 
@@ -39,6 +37,13 @@ std::string cpu_name() {
 }
 
 }  // namespace
+
+void require_no_run(const fs::path& folder) {
+  std::error_code none;
+  if (fs::exists(folder / "metrics.csv", none))
+    throw UsageError("{} holds a run already: go on with it (--resume), or choose another --output-dir",
+                     folder.string());
+}
 
 RunFolder::RunFolder(fs::path path)
     : path_(new_folder(std::move(path))), log_(path_ / "log.txt"), metrics_(path_ / "metrics.csv"), events_(path_) {

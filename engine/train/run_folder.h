@@ -22,6 +22,9 @@ struct MetricRow {
   double low = std::numeric_limits<double>::quiet_NaN(), high = low;  ///< 95% interval, where there is one
 };
 
+/// Throws UsageError where the folder holds a run: a new one must not overwrite it.
+void require_no_run(const std::filesystem::path& folder);
+
 class RunFolder {
  public:
   /// A new run. Throws UsageError when the folder holds one already, FileError when it cannot be written.

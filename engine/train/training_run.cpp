@@ -11,8 +11,14 @@ namespace engine {
 namespace {
 
 std::unique_ptr<Checkpoint> last_checkpoint(const TrainConfig& c) {
-  if (!c.resume) return nullptr;
-  auto checkpoint = std::make_unique<Checkpoint>(std::filesystem::path(c.output_dir) / "last.safetensors");
+  if (!c.resume) {
+    require_no_run(c.output_dir);  // before the data is read
+    return nullptr;
+  }
+  const auto path = std::filesystem::path(c.output_dir) / "last.safetensors";
+  if (!std::filesystem::exists(path))
+    throw CheckpointError("--resume: {} holds no last.safetensors to go on from", c.output_dir);
+  auto checkpoint = std::make_unique<Checkpoint>(path);
   const auto different = config_differences(c.decisive(), checkpoint->get<nlohmann::json>("/config"));
   if (!different.empty())
     throw CheckpointError("{}: cannot go on with another configuration: {}", checkpoint->file().name(),
