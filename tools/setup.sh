@@ -25,7 +25,7 @@ ensure_packages() {
 build_packages=(g++ cmake ninja-build pkg-config ccache libdnnl-dev libopenblas-openmp-dev liblapacke-dev
   libturbojpeg0-dev libstb-dev nlohmann-json3-dev libcli11-dev libfmt-dev zlib1g-dev doctest-dev)
 data_packages=(dataset-fashion-mnist)
-test_packages=(clang libclang-rt-dev)
+test_packages=(clang libclang-rt-dev libomp-dev)
 
 # build PRESET TARGET...: configures and builds quietly; shows the log only when it fails.
 build() {
