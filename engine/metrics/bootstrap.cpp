@@ -17,25 +17,29 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-// How often each group is drawn in resample `r`, as many draws as groups, with replacement: added to count[group *
-// stride]. The draws are those of Random::below, sixteen Philox blocks at a time so that the rounds vectorise. A byte
-// holds the count: up to 255 groups it cannot be larger, and beyond that 256 draws of one group have a chance below
-// 1/256!.
+// How often each group is drawn in resample `r`, as many draws as groups, with replacement: added to
+// count[group * stride]. The draws are those of Random::below, 32 Philox blocks at a time so that the rounds vectorise.
+// A byte holds the count: up to 255 groups it cannot be larger, and beyond that 256 draws of one group have a chance
+// below 1/256!.
 ENGINE_MULTIVERSION
 void draw_groups(std::uint32_t groups, std::uint64_t seed, int r, std::uint8_t* count, std::size_t stride) {
-  constexpr std::uint32_t width = 16;
+  constexpr std::uint32_t blocks = 32, draws = 4 * blocks;
   RandomKey key(seed, RandomStream::bootstrap);
   key.step = static_cast<std::uint32_t>(r);
   const auto words = philox_key(key);
-  for (std::uint32_t drawn = 0; drawn < groups;) {
-    std::uint32_t c[4][width];
-    for (std::uint32_t i = 0; i < width; ++i) {
-      const auto block = philox4x32({drawn / 4 + i, 0, key.sample, key.step}, words);
-      for (std::size_t w = 0; w < 4; ++w) c[w][i] = block[w];
+  for (std::uint32_t drawn = 0; drawn < groups; drawn += draws) {
+    std::uint32_t group[4][blocks];
+    for (std::uint32_t i = 0; i < blocks; ++i) {
+      const auto bits = philox4x32({drawn / 4 + i, 0, key.sample, key.step}, words);
+      for (std::size_t w = 0; w < 4; ++w)
+        group[w][i] = static_cast<std::uint32_t>(std::uint64_t{bits[w]} * groups >> 32);
     }
-    for (std::uint32_t i = 0; i < width; ++i)
-      for (std::uint32_t w = 0; w < 4 && drawn < groups; ++w, ++drawn)
-        ++count[(std::uint64_t{c[w][i]} * groups >> 32) * stride];
+    if (groups - drawn >= draws) {
+      for (const auto& of_word : group)
+        for (const std::uint32_t g : of_word) ++count[g * stride];
+    } else {
+      for (std::uint32_t i = 0; i < groups - drawn; ++i) ++count[group[i % 4][i / 4] * stride];
+    }
   }
 }
 

@@ -30,7 +30,7 @@ struct BootstrapResult {
   std::vector<double> values;  ///< of each resample
 };
 
-/// AUC of one score. Sorts once; a sweep over the sorted rows with whole-number weights serves sixteen resamples.
+/// AUC of one score. Sorts once; a sweep over the sorted rows with whole-number weights serves 32 resamples.
 /// Resample i has a Philox sequence of its own: the number of threads does not matter. Throws as binary.h says.
 BootstrapResult bootstrap_auc(std::span<const double> score, std::span<const int> label, const Clusters& clusters,
                               const BootstrapOptions& options);

@@ -11,39 +11,62 @@ namespace engine {
 namespace {
 
 constexpr std::size_t lanes = ResampledAuc::lanes;
-using Bytes [[gnu::vector_size(lanes)]] = std::uint8_t;
-using Words [[gnu::vector_size(4 * lanes)]] = std::uint32_t;
-using Longs [[gnu::vector_size(8 * lanes)]] = std::uint64_t;
+// A group's counts are `lanes` bytes; seen as 32-bit words, byte b of word w belongs to resample 4 w + b. Vector types,
+// because the compiler keeps no arrays of this size in registers, and shifts, because it widens bytes one by one.
+using Words [[gnu::vector_size(lanes)]] = std::uint32_t;
+using Longs [[gnu::vector_size(lanes)]] = std::uint64_t;
 
-struct Sums {
-  std::uint64_t twice_area[lanes];
-  std::uint32_t positives[lanes], negatives[lanes];
+// One number for each resample: those of byte b of all words in byte[b].
+struct Lanes {
+  Words byte[4];
+
+  void add(const std::uint8_t* count) {
+    Words v;
+    std::memcpy(&v, count, lanes);
+    byte[0] += v & 0xFFu;
+    byte[1] += v >> 8 & 0xFFu;
+    byte[2] += v >> 16 & 0xFFu;
+    byte[3] += v >> 24;
+  }
+  std::uint32_t of(std::size_t resample) const { return byte[resample % 4][resample / 4]; }
 };
 
-// The compiler does not keep arrays of this size in registers; vector types it does.
+// Products need 64 bits: even and odd words apart.
+struct LongLanes {
+  Longs even[4], odd[4];
+
+  std::uint64_t of(std::size_t resample) const {
+    const std::size_t word = resample / 4;
+    return (word % 2 ? odd : even)[resample % 4][word / 2];
+  }
+};
+
+struct Sums {
+  Lanes positives{}, negatives{};
+  LongLanes twice_area{};
+};
+
 ENGINE_MULTIVERSION
 void sweep(std::span<const ResampledAuc::Step> steps, const std::uint32_t* group, const std::uint8_t* count,
            Sums& sums) {
-  Words below{}, positives{};
-  Longs twice_area{};
-  const auto add = [&](std::uint32_t row, Words& to) {
-    Bytes drawn;
-    std::memcpy(&drawn, count + std::size_t{group[row]} * lanes, lanes);
-    to += __builtin_convertvector(drawn, Words);
-  };
+  Lanes below{}, positives{};
+  LongLanes twice_area{};
   std::uint32_t row = 0;
   for (const ResampledAuc::Step& step : steps) {
-    Words tied{}, here{};
-    for (; row < step.below_end; ++row) add(row, below);
-    for (; row < step.tied_end; ++row) add(row, tied);
-    for (; row < step.positive_end; ++row) add(row, here);
-    twice_area += __builtin_convertvector(here, Longs) * __builtin_convertvector(2 * below + tied, Longs);
-    below += tied;
-    positives += here;
+    Lanes tied{}, here{};
+    for (; row < step.below_end; ++row) below.add(count + std::size_t{group[row]} * lanes);
+    for (; row < step.tied_end; ++row) tied.add(count + std::size_t{group[row]} * lanes);
+    for (; row < step.positive_end; ++row) here.add(count + std::size_t{group[row]} * lanes);
+    for (int b = 0; b < 4; ++b) {
+      const auto beaten = reinterpret_cast<Longs>(2 * below.byte[b] + tied.byte[b]);
+      const auto winners = reinterpret_cast<Longs>(here.byte[b]);
+      twice_area.even[b] += (winners & 0xFFFFFFFFu) * (beaten & 0xFFFFFFFFu);
+      twice_area.odd[b] += (winners >> 32) * (beaten >> 32);
+      below.byte[b] += tied.byte[b];
+      positives.byte[b] += here.byte[b];
+    }
   }
-  std::memcpy(sums.twice_area, &twice_area, sizeof twice_area);
-  std::memcpy(sums.positives, &positives, sizeof positives);
-  std::memcpy(sums.negatives, &below, sizeof below);
+  sums = {positives, below, twice_area};
 }
 
 }  // namespace
@@ -85,9 +108,9 @@ std::array<double, lanes> ResampledAuc::operator()(std::span<const std::uint8_t>
   sweep(steps_, group_.data(), count.data(), sums);
   std::array<double, lanes> auc;
   for (std::size_t l = 0; l < lanes; ++l) {
-    const double pairs = static_cast<double>(sums.positives[l]) * static_cast<double>(sums.negatives[l]);
-    auc[l] =
-        pairs > 0.0 ? 0.5 * static_cast<double>(sums.twice_area[l]) / pairs : std::numeric_limits<double>::quiet_NaN();
+    const double pairs = static_cast<double>(sums.positives.of(l)) * static_cast<double>(sums.negatives.of(l));
+    auc[l] = pairs > 0.0 ? 0.5 * static_cast<double>(sums.twice_area.of(l)) / pairs
+                         : std::numeric_limits<double>::quiet_NaN();
   }
   return auc;
 }

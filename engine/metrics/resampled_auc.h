@@ -11,7 +11,7 @@ namespace engine {
 class ResampledAuc {
  public:
   /// Resamples a sweep serves, side by side in vector registers.
-  static constexpr std::size_t lanes = 16;
+  static constexpr std::size_t lanes = 32;
   /// Sums over rows are in 32 bits: twice 255 draws of each row must fit.
   static constexpr std::size_t max_rows = std::size_t{1} << 23;
 
