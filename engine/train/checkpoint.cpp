@@ -80,22 +80,15 @@ Checkpoint::Checkpoint(SafetensorsFile file) : file_(std::move(file)), meta_(par
   for (const auto& e : file_.entries()) has_ema_ = has_ema_ || e.name.starts_with("ema.");
 }
 
+std::string contents_of(const SafetensorsFile& file) {
+  if (!Checkpoint::is_one(file)) return "plain tensors";
+  return fmt::format("'{}'", parse_meta(file).value("/model/name"_json_pointer, "?"));
+}
+
 bool Checkpoint::is_one(const SafetensorsFile& file) { return file.metadata().contains(meta_key); }
 
 void Checkpoint::load(const std::vector<NamedTensor>& into, const std::string& prefix) const {
-  load_tensors(file_, into, prefix, fmt::format("'{}'", meta_.value("/model/name"_json_pointer, "?")));
-}
-
-std::vector<std::string> Checkpoint::load_matching(const std::vector<NamedTensor>& into) const {
-  std::vector<std::string> left;
-  for (const NamedTensor& t : into) {
-    const SafetensorsFile::Entry* e = file_.find(t.name);
-    if (e && e->shape == t.value.shape() && e->dtype == t.value.dtype())
-      copy(file_, t.name, t.value);
-    else
-      left.push_back(t.name);
-  }
-  return left;
+  load_tensors(file_, into, prefix, contents_of(file_));
 }
 
 }  // namespace engine

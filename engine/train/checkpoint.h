@@ -30,6 +30,9 @@ void save_checkpoint(const std::filesystem::path& path, const std::vector<NamedT
 void load_tensors(const SafetensorsFile& file, const std::vector<NamedTensor>& into, const std::string& prefix,
                   const std::string& holds);
 
+/// For messages: the network of a checkpoint, or "plain tensors".
+std::string contents_of(const SafetensorsFile& file);
+
 class Checkpoint {
  public:
   /// Throws CheckpointError where the file is missing, damaged, or no checkpoint of this program.
@@ -47,8 +50,6 @@ class Checkpoint {
 
   /// load_tensors() of this file.
   void load(const std::vector<NamedTensor>& into, const std::string& prefix = "") const;
-  /// The same, but tensors whose shape differs or that are missing stay as they are; returns their names.
-  std::vector<std::string> load_matching(const std::vector<NamedTensor>& into) const;
 
  private:
   SafetensorsFile file_;

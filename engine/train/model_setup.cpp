@@ -75,13 +75,37 @@ TransformPlan make_plan(const TrainConfig& c, const Dataset& train, int channels
   return plan;
 }
 
-std::string load_weights(nn::Module& model, const Checkpoint& weights) {
-  const auto all = model_tensors(model);
-  const auto left = weights.load_matching(all);
-  if (left.size() == all.size()) weights.load(all);  // nothing fits: this says how
-  return fmt::format("weights from {}: {} of {} tensors; started anew: {}\n", weights.file().name(),
-                     all.size() - left.size(), all.size(),
-                     left.empty() ? "none" : fmt::format("{}", fmt::join(left, ", ")));
+// The shape of a tensor by which weights of `model` are known; it must have `rank` dimensions.
+Shape shape_in(const SafetensorsFile& file, const std::string& model, const std::string& name, std::size_t rank) {
+  const SafetensorsFile::Entry* e = file.find(name);
+  if (!e)
+    throw CheckpointError("{}: expected weights of {}, found {} without '{}'", file.name(), model, contents_of(file),
+                          name);
+  if (e->shape.dims().size() != rank)
+    throw CheckpointError("{}: tensor '{}': expected {} dimensions, found {}", file.name(), name, rank, e->shape.str());
+  return e->shape;
+}
+
+std::int64_t channels_in(const SafetensorsFile& file, const std::string& model) {
+  return shape_in(file, model, models::make_model(model, {1, 1})->parameters().front()->name, 4)[1];
+}
+
+// All but the head must fit: half a network would be trained as if it were a whole one.
+std::string load_weights(models::Classifier& model, const SafetensorsFile& file) {
+  const std::string head = model.head().path() + ".";
+  std::vector<NamedTensor> body, top;
+  bool top_fits = true;
+  for (const NamedTensor& t : model_tensors(model)) {
+    const bool of_head = t.name.starts_with(head);
+    (of_head ? top : body).push_back(t);
+    const SafetensorsFile::Entry* e = file.find(t.name);
+    if (of_head && !(e && e->shape == t.value.shape())) top_fits = false;
+  }
+  const std::string holds = contents_of(file);
+  load_tensors(file, body, "", holds);
+  if (top_fits) load_tensors(file, top, "", holds);
+  return fmt::format("weights from {} ({}): {} tensors; the head {}\n", file.name(), holds,
+                     body.size() + (top_fits ? top.size() : 0), top_fits ? "too" : "starts anew");
 }
 
 TransformPlan prepared_by(const Checkpoint& c) {
@@ -90,26 +114,17 @@ TransformPlan prepared_by(const Checkpoint& c) {
   return plan;
 }
 
-// The file's tensor of this name, which must have `rank` dimensions.
-Shape shape_in(const SafetensorsFile& file, const std::string& name, std::size_t rank) {
-  const Shape& shape = file.at(name).shape;
-  if (shape.dims().size() != rank)
-    throw CheckpointError("{}: tensor '{}': expected {} dimensions, found {}", file.name(), name, rank, shape.str());
-  return shape;
-}
-
 ModelSetup plain_setup(const SafetensorsFile& file, const std::string& name, Device device) {
-  const auto probe = models::make_model(name, {1, 1});
-  const Shape stem = shape_in(file, probe->parameters().front()->name, 4);
-  const Shape head = shape_in(file, probe->head().path() + ".weight", 2);
+  const std::int64_t channels = channels_in(file, name);
+  const Shape head = shape_in(file, name, models::make_model(name, {1, 1})->head().path() + ".weight", 2);
   ModelSetup s;
   s.name = name;
   s.plain = true;
   for (std::int64_t c = 0; c < head[0]; ++c) s.classes.push_back(std::to_string(c));
-  s.preparation.channels = static_cast<int>(stem[1]);
+  s.preparation.channels = static_cast<int>(channels);
   s.preparation.height = s.preparation.width = static_cast<int>(models::model_info(name).input);
-  s.model = models::make_model(name, {head[0], stem[1]});
-  load_tensors(file, model_tensors(*s.model), "", "plain tensors");
+  s.model = models::make_model(name, {head[0], channels});
+  load_tensors(file, model_tensors(*s.model), "", contents_of(file));
   s.model->to(device);
   s.model->set_training(false);
   return s;
@@ -137,10 +152,10 @@ ModelSetup make_setup(const TrainConfig& c, const Dataset& train, const Checkpoi
     s.model = models::make_model(c.model, {static_cast<std::int64_t>(s.classes.size()), s.preparation.channels});
     return s;  // its weights follow with the rest of the run
   }
-  std::unique_ptr<Checkpoint> weights;
-  if (!c.weights.empty()) weights = std::make_unique<Checkpoint>(c.weights);
+  std::optional<SafetensorsFile> weights;
+  if (!c.weights.empty()) weights.emplace(c.weights);
   const int channels = c.channels > 0 ? static_cast<int>(c.channels)
-                       : weights      ? weights->get<int>("/preparation/channels")
+                       : weights      ? static_cast<int>(channels_in(*weights, c.model))
                                       : channels_of(train);
   const auto seed = static_cast<std::uint64_t>(c.init_seed.value_or(c.seed));
   s.model = models::make_model(c.model, {static_cast<std::int64_t>(s.classes.size()), channels});

@@ -23,9 +23,9 @@ struct ModelSetup {
   nlohmann::json meta() const;
 };
 
-/// A new network for this data, on device cpu: initialised, or from config.weights (a head of another size starts
-/// anew). A run that goes on takes the preparation of its checkpoint (`resumed`, or null). `report` receives what
-/// became of the weights, for init_report.txt.
+/// A new network for this data, on device cpu: initialised, or from config.weights, a checkpoint or plain tensors (a
+/// head of another size starts anew, all else must fit). A run that goes on takes the preparation of its checkpoint
+/// (`resumed`, or null). `report` receives what became of the weights, for init_report.txt.
 ModelSetup make_setup(const TrainConfig& config, const Dataset& train, const Checkpoint* resumed, std::string& report);
 
 /// The network of a checkpoint, on `device`, with the averaged weights where the run kept an average (those are what it

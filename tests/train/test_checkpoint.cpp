@@ -74,13 +74,11 @@ TEST_CASE("What is no checkpoint of this model is refused and says why") {
   CHECK_FALSE(error_of(folder / "missing.safetensors", model).empty());
 
   const auto other = models::make_model("resnet18", {10, 3});
+  const auto before = contents(*other);
   const std::string error = error_of(good, *other);
   CHECK(contains(error, "the file holds 'tiny'"));
   CHECK(contains(error, "of 102 tensors"));
   CHECK(contains(error, "'conv1.weight'"));
-  const auto before = contents(*other);
-  const auto left = Checkpoint(good).load_matching(model_tensors(*other));
-  CHECK(left.size() == 102);
   CHECK(contents(*other) == before);
 }
 
