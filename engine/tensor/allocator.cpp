@@ -1,7 +1,9 @@
 #include "engine/tensor/allocator.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -30,15 +32,68 @@ constexpr std::size_t large_segment = std::size_t{16} << 20;  // granularity of 
 
 std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
+// Twice the machine's memory, in whole huge pages: as far as one range may grow.
+std::size_t address_room() {
+  const auto pages = static_cast<std::size_t>(std::max(1L, sysconf(_SC_PHYS_PAGES)));
+  return round_up(2 * pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)), huge_page);
+}
+
 class HostMemory final : public RawMemory {
  public:
-  void* allocate(std::size_t bytes) override {
-    void* p = std::aligned_alloc(huge_page, round_up(bytes, huge_page));
-    if (!p) throw std::bad_alloc();
-    madvise(p, bytes, MADV_HUGEPAGE);
-    return p;
+  ~HostMemory() override {
+    for (const auto& [end, r] : ranges_) munmap(r.reserved, r.reserved_bytes);
   }
-  void deallocate(void* p, std::size_t) noexcept override { std::free(p); }
+  void* allocate(std::size_t bytes) override {
+    bytes = round_up(bytes, huge_page);
+    // Small ranges never grow. Where addresses are rationed (ulimit -v), large ones do without, too.
+    if (bytes > small_segment)
+      if (void* p = reserve(bytes, std::max(address_room(), bytes))) return p;
+    if (void* p = reserve(bytes, bytes)) return p;
+    throw std::bad_alloc();
+  }
+  void deallocate(void* p, std::size_t bytes) noexcept override {
+    const auto it = ranges_.find(static_cast<char*>(p) + round_up(bytes, huge_page));
+    if (it == ranges_.end()) std::abort();  // not one of ours
+    munmap(it->second.reserved, it->second.reserved_bytes);
+    ranges_.erase(it);
+  }
+  void* extend(void* end, std::size_t bytes) override {
+    const auto it = ranges_.find(static_cast<char*>(end));
+    if (it == ranges_.end()) return nullptr;
+    const Range r = it->second;
+    char* const new_end = it->first + round_up(bytes, huge_page);
+    if (new_end > static_cast<char*>(r.reserved) + r.reserved_bytes || !commit(it->first, new_end)) return nullptr;
+    ranges_.erase(it);
+    ranges_.emplace(new_end, r);
+    return end;
+  }
+
+ private:
+  struct Range {
+    void* reserved;
+    std::size_t reserved_bytes;
+  };
+
+  static bool commit(char* begin, char* end) {
+    const auto bytes = static_cast<std::size_t>(end - begin);
+    if (mprotect(begin, bytes, PROT_READ | PROT_WRITE) != 0) return false;
+    madvise(begin, bytes, MADV_HUGEPAGE);
+    return true;
+  }
+  void* reserve(std::size_t bytes, std::size_t room) {
+    room += huge_page;  // to align
+    void* reserved = mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reserved == MAP_FAILED) return nullptr;
+    char* const begin = reinterpret_cast<char*>(round_up(reinterpret_cast<std::size_t>(reserved), huge_page));
+    if (!commit(begin, begin + bytes)) {
+      munmap(reserved, room);
+      return nullptr;
+    }
+    ranges_.emplace(begin + bytes, Range{reserved, room});
+    return begin;
+  }
+
+  std::unordered_map<char*, Range> ranges_;  // by the end of what may be used
 };
 
 struct Block {
@@ -65,6 +120,7 @@ struct CachingAllocator::Impl {
   std::set<Block*, BySize> free_small, free_large;
   std::unordered_map<void*, Block*> live;
   MemoryStats stats;
+  Block* last = nullptr;  // of the segment of large blocks that grows
 
   std::set<Block*, BySize>& pool(bool small) { return small ? free_small : free_large; }
 
@@ -86,6 +142,28 @@ struct CachingAllocator::Impl {
     ENGINE_POISON(p, bytes);
     auto* b = new Block{static_cast<char*>(p), bytes};
     b->small = small;
+    if (!small) last = b;
+    return b;
+  }
+
+  // A free block of `size` at the end of the segment that grows; null where it does not.
+  Block* grow(std::size_t size) {
+    if (!last) return nullptr;
+    const bool joins = last->used == 0;
+    const std::size_t wanted = joins ? size - last->size : size;  // a free last block was too small
+    const std::size_t bytes = round_up(wanted, wanted < large_segment ? large_segment : huge_page);
+    char* const p = static_cast<char*>(raw->extend(last->begin + last->size, bytes));
+    if (!p) return nullptr;
+    stats.reserved += bytes;
+    ENGINE_POISON(p, bytes);
+    auto* b = new Block{p, bytes};
+    b->previous = last;
+    last->next = b;
+    last = b;
+    if (!joins) return b;
+    b = b->previous;
+    free_large.erase(b);
+    absorb_next(b);
     return b;
   }
 
@@ -98,6 +176,7 @@ struct CachingAllocator::Impl {
           continue;
         }
         it = set->erase(it);
+        if (b == last) last = nullptr;
         ENGINE_UNPOISON(b->begin, b->size);
         raw->deallocate(b->begin, b->size);
         stats.reserved -= b->size;
@@ -108,6 +187,7 @@ struct CachingAllocator::Impl {
 
   void absorb_next(Block* b) {
     Block* n = b->next;
+    if (n == last) last = b;
     b->size += n->size;
     b->next = n->next;
     if (b->next) b->next->previous = b;
@@ -136,7 +216,8 @@ void* CachingAllocator::allocate(std::size_t bytes) {
     b = *it;
     pool.erase(it);
   } else {
-    b = impl_->new_segment(size, small);
+    b = small ? nullptr : impl_->grow(size);
+    if (!b) b = impl_->new_segment(size, small);
   }
   // A rest too small for a request of its pool would only fragment it.
   if (b->size - size >= (small ? alignment : small_limit)) {
@@ -147,6 +228,7 @@ void* CachingAllocator::allocate(std::size_t bytes) {
     if (b->next) b->next->previous = rest;
     b->next = rest;
     b->size = size;
+    if (b == impl_->last) impl_->last = rest;
     pool.insert(rest);
   }
   b->used = b->size;

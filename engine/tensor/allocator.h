@@ -20,13 +20,17 @@ class RawMemory {
   virtual ~RawMemory() = default;
   /// At least `bytes`, aligned to 64; throws std::bad_alloc.
   virtual void* allocate(std::size_t bytes) = 0;
+  /// `bytes` is all that lies behind p: what allocate() gave and what extend() added.
   virtual void deallocate(void* p, std::size_t bytes) noexcept = 0;
+  /// At least `bytes` right behind `end`, where a range from allocate() ends; null where that cannot be had.
+  virtual void* extend([[maybe_unused]] void* end, [[maybe_unused]] std::size_t bytes) { return nullptr; }
 };
 
-/// Host memory with huge pages where the system gives them.
+/// Host memory with huge pages where the system gives them. Ranges can grow: addresses are reserved ahead, memory is not.
 std::unique_ptr<RawMemory> make_host_memory();
 
-/// Best-fit allocator over large segments, with splitting and coalescing. Thread-safe.
+/// Best-fit allocator over large segments, with splitting and coalescing. The last segment of large blocks grows where
+/// the source can do that, so that freed neighbours join whatever their sizes were. Thread-safe.
 class CachingAllocator {
  public:
   explicit CachingAllocator(std::unique_ptr<RawMemory> raw);
