@@ -171,6 +171,27 @@ TEST_CASE("Groups are drawn whole, as many as there are, each equally often") {
   CHECK(chi_square <= 59 + 5 * std::sqrt(2 * 59.0));
 }
 
+TEST_CASE("Resample i draws its groups with Random::below on the key of step i") {
+  for (const std::uint32_t groups : {1u, 5u, 127u, 128u, 129u, 300u, 1000u}) {
+    CAPTURE(groups);
+    Clusters c;
+    c.count = groups;
+    for (std::uint32_t g = 0; g < groups; ++g) c.of_row.push_back(g);
+    const Threads one(1);  // resamples come in order
+    int resample = 0;
+    const auto metric = [&](std::span<const double> weight) {
+      RandomKey key(7, RandomStream::bootstrap);
+      key.step = static_cast<std::uint32_t>(resample++);
+      Random random(key);
+      std::vector<double> expected(groups, 0.0);
+      for (std::uint32_t i = 0; i < groups; ++i) expected[random.below(groups)] += 1.0;
+      return std::equal(expected.begin(), expected.end(), weight.begin(), weight.end()) ? 1.0 : 0.0;
+    };
+    const BootstrapResult r = bootstrap(c, metric, {20, 7});
+    CHECK(std::count(r.values.begin(), r.values.end(), 1.0) == 20);
+  }
+}
+
 TEST_CASE("The interval agrees with a bootstrap written down again, within the error of the draws") {
   const Patients p = random_patients(10, 40, 4);
   constexpr int resamples = 4000;

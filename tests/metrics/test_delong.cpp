@@ -54,6 +54,18 @@ TEST_CASE("DeLong's variance by ranks equals the one from all pairs, with ties")
     }
 }
 
+TEST_CASE("Intervals are cut to [0, 1]") {
+  const std::vector<double> good{1, 2, 4, 3, 5, 6}, bad{6, 5, 3, 4, 2, 1};  // one pair of nine on the wrong side
+  const std::vector<int> label{0, 0, 0, 1, 1, 1};
+  const DelongResult high = delong(good, label), low = delong(bad, label);
+  CHECK(near(high.auc, 8.0 / 9));
+  CHECK(high.ci95.high == 1.0);
+  CHECK(high.ci95.low > 0.5);
+  CHECK(near(low.auc, 1.0 / 9));
+  CHECK(low.ci95.low == 0.0);
+  CHECK(near(low.ci95.high, 1.0 - high.ci95.low));
+}
+
 TEST_CASE("Paired covariances equal the ones from all pairs, and z and p follow from them") {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
