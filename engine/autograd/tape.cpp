@@ -48,10 +48,7 @@ void Variable::clear_grad() {
 }
 
 void Variable::set_requires_grad(bool on) {
-  gradient_.reset();
-  if (!on) return;
-  gradient_ = std::make_shared<Gradient>();
-  gradient_->retain = true;
+  gradient_ = on ? std::make_shared<Gradient>() : nullptr;
 }
 
 void Variable::retain_grad() {

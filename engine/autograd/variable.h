@@ -11,7 +11,7 @@ namespace engine {
 /// activation dies as soon as nobody needs its numbers.
 struct Gradient {
   Tensor value;         ///< undefined until something has flowed in
-  bool retain = false;  ///< keep after backward has passed (always true for leaves)
+  bool retain = false;  ///< keep `value` after backward has passed; leaves do without being told
   bool passed = false;  ///< the note that would send it on is gone (never true for leaves)
 
   /// value += d, or value = d when it is the first. Throws UsageError once `passed`: d would be lost.
