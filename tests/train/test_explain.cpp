@@ -18,8 +18,11 @@ namespace {
 struct Figure {
   double value;
   int decimals;  // as written
-  /// Half a unit of the last digit written, and the same of the six the program prints.
-  bool shows(double exact) const { return std::abs(value - exact) <= 0.5 * std::pow(10.0, -decimals) + 0.51e-6; }
+  /// Against a number printed with six digits: to be equal with as many, within the rounding of both with fewer.
+  bool shows(double printed) const {
+    const double rounding = decimals < 6 ? 0.5 * std::pow(10.0, -decimals) + 0.5e-6 : 0.0;
+    return std::abs(value - printed) <= rounding + 1e-12;
+  }
 };
 
 // Numbers of a line; not the digits of names such as W1.
