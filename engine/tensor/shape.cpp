@@ -9,10 +9,12 @@
 namespace engine {
 
 void Shape::check() const {
+  constexpr std::int64_t limit = std::int64_t{1} << 60;  // times 8 bytes still fits 64 bits
   std::int64_t product = 1;
   for (std::int64_t d : dims_) {
     if (d < 0) throw UsageError("shape {}: negative extent", str());
-    if (__builtin_mul_overflow(product, d, &product) || product > (std::int64_t{1} << 62))
+    // An extent of 0 does not excuse the others: strides multiply them too.
+    if (d != 0 && (__builtin_mul_overflow(product, d, &product) || product > limit))
       throw UsageError("shape {}: too many elements", str());
   }
 }

@@ -30,7 +30,7 @@ class Shape {
   Shape with(int i, std::int64_t extent) const;
 
  private:
-  void check() const;  // throws UsageError for a negative extent or more than 2^62 elements
+  void check() const;  // throws UsageError for a negative extent or extents whose product exceeds 2^60
   std::vector<std::int64_t> dims_;
 };
 
