@@ -23,7 +23,8 @@ enum class RandomStream : std::uint32_t {
   test = 100,
 };
 
-/// Names one random sequence. `stream` is a RandomStream, optionally refined by `substream` (a layer, a parameter).
+/// Names one random sequence. `stream` is a RandomStream, optionally refined by `substream` (a layer, a parameter): a
+/// hash, because it is added to the seed, so that small counters would meet those of the next seed.
 struct RandomKey {
   std::uint64_t seed = 42;
   std::uint32_t stream = 0;
