@@ -20,9 +20,18 @@ std::vector<std::uint8_t> inflate(std::span<const std::uint8_t> bytes, const std
     ~End() { inflateEnd(s); }
   } end{&stream};
   std::vector<std::uint8_t> out(std::min<std::uint64_t>(limit, std::max<std::uint64_t>(bytes.size() * 4, 4096)));
+  const bool gzip = !raw && is_gzip(bytes);
   std::size_t made = 0, taken = 0;
   int status = Z_OK;
-  while (status != Z_STREAM_END) {
+  while (true) {
+    if (status == Z_STREAM_END) {
+      const auto rest = bytes.subspan(taken);
+      const bool zeros = std::all_of(rest.begin(), rest.end(), [](std::uint8_t b) { return b == 0; });
+      if (rest.empty() || (gzip && zeros)) break;
+      // A gzip file may be several streams one after the other: parallel packers write such.
+      if (!gzip || !is_gzip(rest) || inflateReset(&stream) != Z_OK)
+        throw DataError("{}: {} bytes of something else behind the compressed data", name, rest.size());
+    }
     if (made == out.size()) {
       if (made >= limit) throw DataError("{}: unpacks to more than {} bytes", name, limit);
       out.resize(std::min<std::uint64_t>(limit, out.size() * 2));
