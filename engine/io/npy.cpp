@@ -1,8 +1,10 @@
 #include "engine/io/npy.h"
 
-#include <array>
+#include <zlib.h>
+
+#include <algorithm>
+#include <charconv>
 #include <cstring>
-#include <regex>
 
 #include "engine/io/file.h"
 #include "engine/io/gzip.h"
@@ -27,22 +29,34 @@ T little(Bytes b, std::size_t at, const std::string& name) {
   return v;
 }
 
-std::string field(const std::string& header, const char* pattern, const std::string& name, const char* what) {
-  std::smatch match;
-  if (!std::regex_search(header, match, std::regex(pattern)))
-    throw DataError("{}: the .npy header has no {}: {}", name, what, header.substr(0, 100));
-  return match[1];
+// What stands between `open` and `close` behind a key of the header. By hand: std::regex recurses once a character.
+std::string field(const std::string& header, const std::string& key, char open, char close, const std::string& name) {
+  std::size_t at = header.find("'" + key + "':");
+  if (at != std::string::npos) at = header.find_first_not_of(' ', at + key.size() + 3);
+  if (at == std::string::npos || header[at] != open || header.find(close, at + 1) == std::string::npos)
+    throw DataError("{}: the .npy header has no {}: {}", name, key, header.substr(0, 100));
+  return header.substr(at + 1, header.find(close, at + 1) - at - 1);
 }
 
+// "3, 4", "3," and "": whole numbers with commas between them.
 Shape parse_shape(const std::string& list, const std::string& name) {
   std::vector<std::int64_t> dims;
-  static const std::regex number("[0-9]+");
-  for (std::sregex_iterator it(list.begin(), list.end(), number), end; it != end; ++it) {
-    if (it->length() > 15) throw DataError("{}: shape ({}) is too large", name, list);
-    dims.push_back(std::stoll(it->str()));
+  const char *p = list.data(), *const end = p + list.size();
+  const auto skip_spaces = [&] {
+    while (p != end && *p == ' ') ++p;
+  };
+  for (skip_spaces(); p != end; skip_spaces()) {
+    std::int64_t extent = 0;
+    const auto [behind, error] = std::from_chars(p, end, extent);
+    if (error == std::errc::result_out_of_range) throw DataError("{}: shape ({}) is too large", name, list);
+    p = behind;
+    skip_spaces();
+    if (error != std::errc() || extent < 0 || (p != end && *p++ != ','))
+      throw DataError("{}: shape ({}) is not a list of extents", name, list);
+    dims.push_back(extent);
   }
   try {
-    return Shape(dims);
+    return Shape(std::move(dims));
   } catch (const UsageError&) {
     throw DataError("{}: shape ({}) is too large", name, list);
   }
@@ -52,6 +66,7 @@ Shape parse_shape(const std::string& list, const std::string& name) {
 struct Member {
   std::string name;
   std::uint16_t method;
+  std::uint32_t checksum;
   std::uint64_t packed, size, local_header;
 };
 
@@ -70,6 +85,7 @@ std::vector<Member> central_directory(Bytes b, const std::string& file) {
     if (little<std::uint32_t>(b, at, file) != entry_magic) throw DataError("{}: damaged archive directory", file);
     Member m;
     m.method = little<std::uint16_t>(b, at + 10, file);
+    m.checksum = little<std::uint32_t>(b, at + 16, file);
     m.packed = little<std::uint32_t>(b, at + 20, file);
     m.size = little<std::uint32_t>(b, at + 24, file);
     const std::size_t name_length = little<std::uint16_t>(b, at + 28, file);
@@ -90,15 +106,17 @@ NpyArray parse_npy(Bytes b, const std::string& name) {
   const bool long_header = b[6] >= 2;
   const std::size_t start = long_header ? 12 : 10;
   const std::size_t length = long_header ? little<std::uint32_t>(b, 8, name) : little<std::uint16_t>(b, 8, name);
-  if (length > b.size() - start || length > 65536) throw DataError("{}: truncated .npy header", name);
+  constexpr std::size_t header_limit = 10000;  // NumPy's own
+  if (length > b.size() - start || length > header_limit)
+    throw DataError("{}: truncated .npy header ({} bytes in a file of {})", name, length, b.size());
   const std::string header(reinterpret_cast<const char*>(b.data()) + start, length);
   NpyArray array;
-  const std::string descr = field(header, "'descr': *'([^']*)'", name, "descr");
+  const std::string descr = field(header, "descr", '\'', '\'', name);
   if (descr.size() != 3 || descr[0] == '>') throw DataError("{}: arrays of type '{}' are not supported", name, descr);
   array.type = descr.substr(1);
-  if (field(header, "'fortran_order': *(True|False)", name, "fortran_order") == "True")
-    throw DataError("{}: Fortran order is not supported", name);
-  array.shape = parse_shape(field(header, "'shape': *\\(([^)]*)\\)", name, "shape"), name);
+  const bool row_major = header.find("'fortran_order': False") != std::string::npos;
+  if (!row_major) throw DataError("{}: only arrays with fortran_order False are supported", name);
+  array.shape = parse_shape(field(header, "shape", '(', ')', name), name);
   const Bytes body = b.subspan(start + length);
   const std::size_t size = element_size(array.type, name);
   if (static_cast<std::uint64_t>(array.shape.numel()) > body.size() / size ||
@@ -110,23 +128,27 @@ NpyArray parse_npy(Bytes b, const std::string& name) {
 
 NpyArray read_npy(const std::filesystem::path& path) { return parse_npy(read_file(path), path.string()); }
 
-std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path) {
-  const auto bytes = read_file(path);
-  const Bytes b(bytes);
-  const std::string file = path.string();
+std::map<std::string, NpyArray> parse_npz(Bytes b, const std::string& file) {
   std::map<std::string, NpyArray> arrays;
   for (const Member& m : central_directory(b, file)) {
     const std::size_t begin = m.local_header + 30 + little<std::uint16_t>(b, m.local_header + 26, file) +
                               little<std::uint16_t>(b, m.local_header + 28, file);
     if (begin > b.size() || m.packed > b.size() - begin) throw DataError("{}: member {} is truncated", file, m.name);
     const Bytes packed = b.subspan(begin, m.packed);
-    constexpr int deflated = 8;
+    constexpr int stored = 0, deflated = 8;
     const std::string name = file + ":" + m.name;
+    if (m.method != stored && m.method != deflated)
+      throw DataError("{}: packing method {} is not supported", name, m.method);
     const auto body = m.method == deflated ? inflate(packed, name, m.size, true)
                                            : std::vector<std::uint8_t>(packed.begin(), packed.end());
+    if (crc32_z(0, body.data(), body.size()) != m.checksum) throw DataError("{}: wrong checksum", name);
     arrays[m.name.ends_with(".npy") ? m.name.substr(0, m.name.size() - 4) : m.name] = parse_npy(body, name);
   }
   return arrays;
+}
+
+std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path) {
+  return parse_npz(read_file(path), path.string());
 }
 
 template <class T>
@@ -142,7 +164,8 @@ std::vector<T> NpyArray::values() const {
   if (type == "f8") read(double{});
   if (type == "i4") read(std::int32_t{});
   if (type == "i8") read(std::int64_t{});
-  if (type == "u1" || type == "b1") read(std::uint8_t{});
+  if (type == "u1") read(std::uint8_t{});
+  if (type == "b1") std::transform(bytes.begin(), bytes.end(), out.begin(), [](std::uint8_t b) { return T(b != 0); });
   if (type == "u2") read(std::uint16_t{});
   return out;
 }
@@ -152,6 +175,8 @@ template std::vector<double> NpyArray::values() const;
 template std::vector<std::int64_t> NpyArray::values() const;
 
 void write_npy(const std::filesystem::path& path, const std::vector<float>& values, const Shape& shape) {
+  if (shape.numel() != static_cast<std::int64_t>(values.size()))
+    throw UsageError("{}: {} values for an array of shape {}", path.string(), values.size(), shape.str());
   std::string dims;
   for (std::int64_t d : shape.dims()) dims += std::to_string(d) + ", ";
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + dims + "), }";

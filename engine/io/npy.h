@@ -26,10 +26,11 @@ struct NpyArray {
 /// Throws DataError naming `name`: wrong magic, Fortran order, big endian, unknown type, truncated.
 NpyArray parse_npy(std::span<const std::uint8_t> bytes, const std::string& name);
 NpyArray read_npy(const std::filesystem::path& path);
-/// Stored and deflated members, by name without ".npy".
+/// Stored and deflated members, by name without ".npy". Throws DataError naming archive and member.
+std::map<std::string, NpyArray> parse_npz(std::span<const std::uint8_t> bytes, const std::string& name);
 std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path);
 
-/// f32 in version 1.0 of the format, written atomically.
+/// f32 in version 1.0 of the format, written atomically. Throws UsageError where values and shape do not fit.
 void write_npy(const std::filesystem::path& path, const std::vector<float>& values, const Shape& shape);
 
 }  // namespace engine
