@@ -33,6 +33,12 @@ const char* type_name(DType dtype) {
   return "?";
 }
 
+// A damaged header can make the JSON library quote all of it.
+std::string cause(const std::exception& e) {
+  const std::string what = e.what();
+  return what.size() <= 200 ? what : what.substr(0, 200) + "...";
+}
+
 // The JSON library keeps the last of two equal keys; the format forbids them, so the parser is watched.
 nlohmann::json parse_header(const std::string& file, const char* begin, const char* end) {
   std::vector<std::set<std::string>> open;
@@ -45,13 +51,15 @@ nlohmann::json parse_header(const std::string& file, const char* begin, const ch
       duplicate = value.get<std::string>();
     return true;
   };
+  // The JSON library would take a zero byte for the end.
+  if (std::find(begin, end, '\0') != end) throw CheckpointError("{}: the header is not valid JSON (a zero byte)", file);
   try {
     nlohmann::json header = nlohmann::json::parse(begin, end, watch);
     if (!duplicate.empty()) throw CheckpointError("{}: the header names '{}' twice", file, duplicate);
     if (!header.is_object()) throw CheckpointError("{}: the header is not a JSON object", file);
     return header;
   } catch (const nlohmann::json::exception& e) {
-    throw CheckpointError("{}: the header is not valid JSON ({})", file, e.what());
+    throw CheckpointError("{}: the header is not valid JSON ({})", file, cause(e));
   }
 }
 
@@ -95,7 +103,9 @@ Placed read_entry(const std::string& file, const std::string& name, const nlohma
                                  std::as_bytes(buffer.subspan(begin, end - begin))};
     return {std::move(entry), begin, end};
   } catch (const nlohmann::json::exception& e) {
-    throw refuse(e.what());
+    throw refuse(cause(e));
+  } catch (const UsageError& e) {
+    throw refuse(cause(e));
   }
 }
 
@@ -131,6 +141,7 @@ void SafetensorsFile::parse() {
   std::vector<Placed> placed;
   for (const auto& [name, item] : header.items()) {
     if (name == "__metadata__") {
+      if (!item.is_object()) throw CheckpointError("{}: the metadata is not an object of strings", name_);
       for (const auto& [key, value] : item.items()) {
         if (!value.is_string()) throw CheckpointError("{}: metadata '{}' is not a string", name_, key);
         metadata_[key] = value.get<std::string>();
@@ -207,7 +218,12 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Name
                       {"data_offsets", {offset, offset + t.bytes.size()}}};
     offset += t.bytes.size();
   }
-  std::string text = header.dump();
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    throw UsageError("{}: a name or the metadata is not valid UTF-8", path.string());
+  }
   text.append((8 - text.size() % 8) % 8, ' ');
   const std::uint64_t length = text.size();
   atomic_write(path, [&](FileSink& sink) {

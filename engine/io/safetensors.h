@@ -30,6 +30,11 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::filesystem::path& path);
   /// The same for bytes in memory; `name` stands for the path in messages.
   SafetensorsFile(std::vector<std::uint8_t> bytes, std::string name);
+  // The entries point into the bytes, which move along but would not be copied along.
+  SafetensorsFile(const SafetensorsFile&) = delete;
+  SafetensorsFile& operator=(const SafetensorsFile&) = delete;
+  SafetensorsFile(SafetensorsFile&&) = default;
+  SafetensorsFile& operator=(SafetensorsFile&&) = default;
 
   const std::vector<Entry>& entries() const { return entries_; }  ///< in the order of their offsets
   const Entry* find(const std::string& name) const;
@@ -59,7 +64,8 @@ struct NamedBytes {
   std::span<const std::byte> bytes;
 };
 
-/// Writes the file atomically (file.h). Throws UsageError for duplicate names or sizes that do not fit the shapes.
+/// Writes the file atomically (file.h). Throws UsageError for duplicate names, text that is not UTF-8, or
+/// sizes that do not fit the shapes.
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedBytes>& tensors,
                        const Metadata& metadata);
 
