@@ -96,13 +96,16 @@ void read_event(std::string_view bytes, const std::string& name, std::vector<Sca
     if (key >> 3 != 5) continue;
     for (Reader summary(field, name); !summary.done();) {
       const auto value_key = summary.varint();
+      bool is_scalar = false;  // pictures, histograms and tensors are values too
       for (Reader value(summary.payload(value_key & 7), name); !value.done();) {
         const auto k = value.varint();
         const std::string_view v = value.payload(k & 7);
         if (k >> 3 == 1) event.tag = v;
-        if (k >> 3 == 2 && v.size() == 4) std::memcpy(&event.value, v.data(), 4);
+        if (k >> 3 != 2 || v.size() != 4) continue;
+        std::memcpy(&event.value, v.data(), 4);
+        is_scalar = true;
       }
-      out.push_back(event);
+      if (is_scalar) out.push_back(event);
     }
   }
 }
