@@ -28,6 +28,9 @@ void put_chunk(Buffer& out, const char* type, const Buffer& body) {
 std::vector<std::uint8_t> encode_png(const Image& image) {
   if (image.wide || (image.channels != 1 && image.channels != 3))
     throw UsageError("PNG: expected 1 or 3 channels of 8 bits, found {} of {}", image.channels, image.wide ? 16 : 8);
+  if (image.width < 1 || image.height < 1 || image.samples8.size() != image.sample_count())
+    throw UsageError("PNG: {} samples are no picture of {}x{} with {} channels", image.samples8.size(), image.width,
+                     image.height, image.channels);
   Buffer out{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
   Buffer header;
   put32(header, static_cast<std::uint32_t>(image.width));

@@ -9,7 +9,8 @@
 
 namespace engine {
 
-/// The bytes of a PNG. Throws UsageError unless the picture has 1 or 3 channels of 8 bits.
+/// The bytes of a PNG. Throws UsageError unless the picture has 1 or 3 channels of 8 bits and all
+/// its samples.
 std::vector<std::uint8_t> encode_png(const Image& image);
 /// Written atomically.
 void write_png(const std::filesystem::path& path, const Image& image);
