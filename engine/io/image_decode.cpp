@@ -17,11 +17,12 @@ namespace {
 
 using JpegHandle = std::unique_ptr<void, int (*)(tjhandle)>;
 
-// One decompressor a thread: it keeps its buffers.
-tjhandle decompressor() {
-  static thread_local const JpegHandle handle(tjInitDecompress(), tjDestroy);
+// A new one for every picture: an old one would lend its tables to a picture that lacks them, and after a damaged header
+// it reads every later picture from the middle.
+JpegHandle decompressor() {
+  JpegHandle handle(tjInitDecompress(), tjDestroy);
   if (!handle) throw Error("libjpeg-turbo could not be started");
-  return handle.get();
+  return handle;
 }
 
 struct JpegHeader {
@@ -30,11 +31,11 @@ struct JpegHeader {
   bool four_inks() const { return colorspace == TJCS_CMYK || colorspace == TJCS_YCCK; }
 };
 
-JpegHeader read_header(Bytes bytes, const std::string& name) {
+JpegHeader read_header(tjhandle handle, Bytes bytes, const std::string& name) {
   JpegHeader h{};
-  if (tjDecompressHeader3(decompressor(), bytes.data(), bytes.size(), &h.width, &h.height, &h.subsampling,
-                          &h.colorspace) != 0)
-    throw DataError("{}: JPEG cannot be read: {}", name, tjGetErrorStr2(decompressor()));
+  if (tjDecompressHeader3(handle, bytes.data(), bytes.size(), &h.width, &h.height, &h.subsampling, &h.colorspace) != 0)
+    throw DataError("{}: JPEG cannot be read: {}", name, tjGetErrorStr2(handle));
+  if (h.width < 1 || h.height < 1) throw DataError("{}: JPEG cannot be read: no picture in it", name);
   return h;
 }
 
@@ -73,7 +74,8 @@ void inks_to_rgb(const std::vector<std::uint8_t>& inks, bool inverted, std::vect
 }
 
 Image decode_jpeg(Bytes bytes, const std::string& name, const DecodeOptions& o) {
-  const JpegHeader h = read_header(bytes, name);
+  const JpegHandle handle = decompressor();
+  const JpegHeader h = read_header(handle.get(), bytes, name);
   check_size(h.width, h.height, name, o);
   const tjscalingfactor scale = scaling_for(h, o.short_side_hint);
   Image image;
@@ -85,12 +87,14 @@ Image decode_jpeg(Bytes bytes, const std::string& name, const DecodeOptions& o) 
   if (h.four_inks()) inks.resize(image.sample_count() / 3 * 4);
   const int format = h.four_inks() ? TJPF_CMYK : image.channels == 1 ? TJPF_GRAY : TJPF_RGB;
   const int status =
-      tjDecompress2(decompressor(), bytes.data(), bytes.size(), h.four_inks() ? inks.data() : image.samples8.data(),
+      tjDecompress2(handle.get(), bytes.data(), bytes.size(), h.four_inks() ? inks.data() : image.samples8.data(),
                     image.width, 0, image.height, format, TJFLAG_ACCURATEDCT);
   if (status != 0) {
-    const std::string why = tjGetErrorStr2(decompressor());
-    // Junk between segments is common and harmless; any other warning means pixels that were made up.
-    if (tjGetErrorCode(decompressor()) != TJERR_WARNING || why.find("extraneous bytes") == std::string::npos)
+    const std::string why = tjGetErrorStr2(handle.get());
+    // Junk in front of the end marker is common and harmless; any other warning means pixels that were made up. Only
+    // the first warning is told, so junk further up would hide them.
+    if (tjGetErrorCode(handle.get()) != TJERR_WARNING ||
+        why.find("extraneous bytes before marker 0xd9") == std::string::npos)
       throw DataError("{}: JPEG is damaged or truncated: {}", name, why);
   }
   const JpegMarkers markers = jpeg_markers(bytes);
@@ -168,7 +172,7 @@ ImageInfo probe_image(Bytes bytes, const std::string& name) {
     throw DataError("{}: not a picture ({})", name,
                     bytes.empty() ? "the file is empty" : "neither JPEG, PNG, BMP, GIF nor PGM/PPM");
   if (info.format == "jpeg") {
-    const JpegHeader h = read_header(bytes, name);
+    const JpegHeader h = read_header(decompressor().get(), bytes, name);
     info.width = h.width, info.height = h.height, info.channels = h.channels();
     return info;
   }
