@@ -4,6 +4,7 @@
 #include <turbojpeg.h>
 
 #include <algorithm>
+#include <climits>
 #include <limits>
 #include <memory>
 #include <string_view>
@@ -125,6 +126,33 @@ Image decode_stb(Bytes bytes, const std::string& name, const ImageInfo& info) {
   return image;
 }
 
+// stb_image reads PNM too, but neither notices missing pixels nor heeds the byte order and the largest value.
+Image decode_pnm(Bytes bytes, const std::string& name) {
+  const PnmHeader h = pnm_header(bytes, name);
+  Image image;
+  image.width = h.width, image.height = h.height, image.channels = h.channels;
+  image.wide = h.maximum > 255;
+  const std::size_t count = image.sample_count(), needed = image.wide ? 2 * count : count;
+  if (needed > bytes.size() - h.pixels)
+    throw DataError("{}: pnm is truncated (expected {} bytes of pixels, found {})", name, needed,
+                    bytes.size() - h.pixels);
+  const std::uint8_t* from = bytes.data() + h.pixels;
+  const auto maximum = static_cast<std::uint32_t>(h.maximum);
+  const auto stretched = [maximum](std::uint32_t v, std::uint32_t white) {
+    return (std::min(v, maximum) * white + maximum / 2) / maximum;
+  };
+  if (image.wide) {
+    image.samples16.resize(count);
+    for (std::size_t i = 0; i < count; ++i)
+      image.samples16[i] = static_cast<std::uint16_t>(
+          stretched(static_cast<std::uint32_t>(from[2 * i] << 8 | from[2 * i + 1]), 65535));
+  } else {
+    image.samples8.resize(count);
+    for (std::size_t i = 0; i < count; ++i) image.samples8[i] = static_cast<std::uint8_t>(stretched(from[i], 255));
+  }
+  return image;
+}
+
 template <class T>
 void convert_channels(const std::vector<T>& from, int have, std::vector<T>& to, int want) {
   const std::size_t pixels = from.size() / static_cast<std::size_t>(have);
@@ -176,11 +204,20 @@ ImageInfo probe_image(Bytes bytes, const std::string& name) {
     info.width = h.width, info.height = h.height, info.channels = h.channels();
     return info;
   }
+  if (info.format == "pnm") {
+    const PnmHeader h = pnm_header(bytes, name);
+    info.width = h.width, info.height = h.height, info.channels = h.channels;
+    info.wide = h.maximum > 255;
+    return info;
+  }
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
     throw DataError("{}: {} bytes are too many for a picture", name, bytes.size());
   const int length = static_cast<int>(bytes.size());
   if (!stbi_info_from_memory(bytes.data(), length, &info.width, &info.height, &info.channels))
     throw DataError("{}: {} header cannot be read: {}", name, info.format, stbi_failure_reason());
+  if (info.height < 0) info.height = info.height == INT_MIN ? 0 : -info.height;  // a BMP with its top row first
+  if (info.width < 1 || info.height < 1)
+    throw DataError("{}: {} of {}x{} pixels", name, info.format, info.width, info.height);
   info.wide = stbi_is_16_bit_from_memory(bytes.data(), length) != 0;
   return info;
 }
@@ -192,6 +229,7 @@ Image decode_image(Bytes bytes, const std::string& name, const DecodeOptions& op
   if (info.format == "png") check_png(bytes, name);
   if (info.format == "bmp") check_bmp(bytes, name);
   if (info.format == "gif") check_gif(bytes, name);
+  if (info.format == "pnm") return decode_pnm(bytes, name);
   return decode_stb(bytes, name, info);
 }
 

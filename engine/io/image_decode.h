@@ -1,4 +1,4 @@
-// Pictures out of files: JPEG by libjpeg-turbo; PNG, BMP, PNM and GIF by stb_image. The format is decided by content.
+// Pictures out of files: JPEG by libjpeg-turbo; PNG, BMP and GIF by stb_image; PNM by hand. The format is decided by content.
 #pragma once
 
 #include <filesystem>

@@ -73,6 +73,32 @@ JpegMarkers jpeg_markers(Bytes b) {
   return found;
 }
 
+PnmHeader pnm_header(Bytes b, const std::string& name) {
+  std::size_t at = 2;
+  const auto is_space = [&] { return at < b.size() && (b[at] == ' ' || (b[at] >= '\t' && b[at] <= '\r')); };
+  const auto number = [&](const char* what, int largest) {
+    while (is_space() || (at < b.size() && b[at] == '#')) {
+      if (b[at] == '#')
+        while (at < b.size() && b[at] != '\n' && b[at] != '\r') ++at;
+      else
+        ++at;
+    }
+    std::int64_t value = 0;
+    const std::size_t begin = at;
+    for (; at < b.size() && b[at] >= '0' && b[at] <= '9' && value <= largest; ++at) value = value * 10 + (b[at] - '0');
+    if (at == begin || !is_space() || value < 1 || value > largest)
+      throw DataError("{}: pnm header is damaged ({} at byte {})", name, what, begin);
+    return static_cast<int>(value);
+  };
+  PnmHeader h;
+  h.channels = b[1] == '6' ? 3 : 1;
+  h.width = number("width", 1 << 30);
+  h.height = number("height", 1 << 30);
+  h.maximum = number("largest value", 65535);
+  h.pixels = at + 1;
+  return h;
+}
+
 void check_png(Bytes b, const std::string& name) {
   std::size_t at = 8;
   while (true) {
@@ -93,10 +119,11 @@ void check_png(Bytes b, const std::string& name) {
 void check_bmp(Bytes b, const std::string& name) {
   if (b.size() < 30) throw DataError("{}: BMP is truncated ({} bytes)", name, b.size());
   const std::uint64_t offset = little32(b, 10), header = little32(b, 14);
-  if (header < 40) return;  // the OS/2 form: stb_image takes it or leaves it
-  const std::int64_t width = static_cast<std::int32_t>(little32(b, 18));
-  const std::int64_t height = std::abs(static_cast<std::int64_t>(static_cast<std::int32_t>(little32(b, 22))));
-  const std::int64_t bits = little16(b, 28);
+  const bool os2 = header < 40;  // the older form: extents of 16 bits
+  const std::int64_t width = os2 ? little16(b, 18) : static_cast<std::int32_t>(little32(b, 18));
+  const std::int64_t height =
+      os2 ? little16(b, 20) : std::abs(static_cast<std::int64_t>(static_cast<std::int32_t>(little32(b, 22))));
+  const std::int64_t bits = os2 ? little16(b, 24) : little16(b, 28);
   if (width < 1 || height < 1 || width > (1 << 24) || height > (1 << 24) || bits > 32)
     throw DataError("{}: BMP is damaged ({}x{} pixels of {} bits)", name, width, height, bits);
   const std::uint64_t needed = offset + static_cast<std::uint64_t>((width * bits + 31) / 32 * 4 * height);

@@ -19,6 +19,14 @@ struct JpegMarkers {
 };
 JpegMarkers jpeg_markers(Bytes bytes);
 
+struct PnmHeader {
+  int width = 0, height = 0, channels = 0;
+  int maximum = 0;         ///< sample value of white; above 255 a sample has two bytes, the high one first
+  std::size_t pixels = 0;  ///< where the samples begin
+};
+/// Binary PGM and PPM. Throws DataError where the header is damaged.
+PnmHeader pnm_header(Bytes bytes, const std::string& name);
+
 /// Throws DataError where a PNG chunk is cut off or its checksum is wrong: stb_image checks neither.
 void check_png(Bytes bytes, const std::string& name);
 /// Throws DataError where pixels are missing: stb_image would read zeros there.
