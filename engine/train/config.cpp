@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "engine/io/file.h"
+#include "engine/io/json.h"
 #include "engine/nn/init.h"
 #include "engine/tensor/error.h"
 #include "engine/tensor/suggest.h"
@@ -50,21 +51,22 @@ void TrainConfig::set(const std::string& name, const json& value, const std::str
   sources[o->name] = source;
 }
 
-void TrainConfig::load_file(const std::filesystem::path& path) {
+void TrainConfig::load_file(const std::filesystem::path& path) { load_text(read_text(path, 1 << 24), path.string()); }
+
+void TrainConfig::load_text(std::string_view text, const std::string& name) {
   json root;
   try {
-    root = json::parse(read_text(path, 1 << 24));
-  } catch (const json::exception& e) {
-    throw UsageError("{}: not JSON: {}", path.string(), e.what());
+    root = parse_json(text, name);
+  } catch (const DataError& e) {
+    throw UsageError("{}", e.what());
   }
-  if (!root.is_object()) throw UsageError("{}: expected an object of options, found {}", path.string(),
-                                          root.type_name());
+  if (!root.is_object()) throw UsageError("{}: expected an object of options, found {}", name, root.type_name());
   const auto load = [&](const std::string& key, const json& value) {
     try {
       // A config.json of a run folder keeps the source beside each value.
       set(key, value.is_object() && value.contains("value") ? value.at("value") : value, "file");
     } catch (const UsageError& e) {
-      throw UsageError("{}: {}", path.string(), e.what());
+      throw UsageError("{}: {}", name, e.what());
     }
   };
   for (const auto& [key, value] : root.items()) {

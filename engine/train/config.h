@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/optim/optimizer.h"
@@ -89,6 +90,8 @@ struct TrainConfig {
   /// Reads a JSON file: keys are option names ("batch-size" or "batch_size"), flat, dotted ("optim.lr") or nested under
   /// the section they belong to. A config.json of a run folder works too. Throws UsageError naming file and key.
   void load_file(const std::filesystem::path& path);
+  /// The same for JSON in memory; `name` stands for the file in messages.
+  void load_text(std::string_view text, const std::string& name);
   /// Throws UsageError for values out of range or without sense together.
   void validate() const;
 

@@ -1,5 +1,7 @@
 // The table of options. A new one is a member of TrainConfig and a line here.
 #include <charconv>
+#include <cmath>
+#include <limits>
 
 #include "engine/tensor/error.h"
 #include "engine/train/config.h"
@@ -10,21 +12,28 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void refuse(const std::string& name, const char* expected, const json& found) {
-  throw UsageError("{}: expected {}, found {}", name, expected, found.dump());
+  // A flag's text need not be UTF-8.
+  throw UsageError("{}: expected {}, found {}", name, expected,
+                   found.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 template <class T>
 T number(const std::string& name, const char* expected, const json& v) {
+  T x{};
   if (v.is_string()) {
     const auto text = v.get<std::string>();
-    T x{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), x);
     if (error != std::errc() || end != text.data() + text.size()) refuse(name, expected, v);
-    return x;
+  } else {
+    const bool fits = std::is_integral_v<T> ? v.is_number_integer() : v.is_number();
+    // The library would wrap it.
+    const bool wraps = v.is_number_unsigned() && v.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max();
+    if (!fits || (std::is_integral_v<T> && wraps)) refuse(name, expected, v);
+    x = v.get<T>();
   }
-  const bool fits = std::is_integral_v<T> ? v.is_number_integer() : v.is_number();
-  if (!fits) refuse(name, expected, v);
-  return v.get<T>();
+  // The record of the run could not keep it.
+  if (!std::isfinite(static_cast<double>(x))) refuse(name, expected, v);
+  return x;
 }
 
 void assign(const std::string& name, std::int64_t& x, const json& v) {

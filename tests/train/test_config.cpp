@@ -46,12 +46,18 @@ TEST_CASE("Mistakes name the option, what was expected and what was found") {
   CHECK_THROWS_WITH_AS(c.set("epochs", "3.5", "flag"), doctest::Contains("epochs: expected a whole number, found"),
                        UsageError);
   CHECK_THROWS_AS(c.set("nesterov", "yes", "file"), UsageError);
+  for (const char* text : {"inf", "nan", "1e400", "0.1x", ""}) CHECK_THROWS_AS(c.set("lr", text, "flag"), UsageError);
+  CHECK_THROWS_WITH_AS(c.set("seed", 18446744073709551615u, "file"),
+                       doctest::Contains("expected a whole number, found 18446744073709551615"), UsageError);
+  CHECK_THROWS_AS(c.set("seed", "\xFF", "flag"), UsageError);
   CHECK_THROWS_AS(c.set("model", 3, "file"), UsageError);
   const std::string file = folder / "bad.json";
   atomic_write(file, R"({"optim": {"momentun": 0.9}})");
   CHECK_THROWS_WITH_AS(c.load_file(file), doctest::Contains("bad.json"), UsageError);
   atomic_write(file, "{");
-  CHECK_THROWS_WITH_AS(c.load_file(file), doctest::Contains("not JSON"), UsageError);
+  CHECK_THROWS_WITH_AS(c.load_file(file), doctest::Contains("not valid JSON"), UsageError);
+  CHECK_THROWS_WITH_AS(c.load_text(R"({"lr": 1, "epochs": 2, "lr": 3})", "memory"),
+                       doctest::Contains("memory: names 'lr' twice"), UsageError);
   CHECK_THROWS_AS(c.load_file(folder / "none.json"), DataError);
   CHECK_THROWS_WITH_AS(c.validate(), doctest::Contains("--data"), UsageError);
   c = test::small_config("data", "run");
