@@ -21,6 +21,16 @@ bool has_picture_extension(const fs::path& path) {
   return std::find(known.begin(), known.end(), e) != known.end();
 }
 
+// A folder that may not be listed or a link that leads back to itself is a matter of the data.
+template <class F>
+auto listing(F f) {
+  try {
+    return f();
+  } catch (const fs::filesystem_error& e) {
+    throw DataError("{}", e.what());
+  }
+}
+
 class ClassFolders final : public Dataset {
  public:
   ClassFolders(const fs::path& folder, std::string name, const std::vector<std::string>& classes) : root_(folder) {
@@ -53,7 +63,7 @@ class ClassFolders final : public Dataset {
     if (pictures.empty()) throw DataError("{}: class '{}' has no pictures in {}", name_, classes_[c], folder.string());
     for (const fs::path& p : pictures) {
       Sample s;
-      s.id = fs::relative(p, root_).string();
+      s.id = p.lexically_relative(root_).string();  // fs::relative would follow links out of the data set
       s.group = s.id;
       s.label = static_cast<std::int64_t>(c);
       samples_.push_back(std::move(s));
@@ -66,16 +76,18 @@ class ClassFolders final : public Dataset {
 }  // namespace
 
 std::vector<fs::path> find_pictures(const fs::path& root) {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::recursive_directory_iterator(root, fs::directory_options::follow_directory_symlink))
-    if (entry.is_regular_file() && has_picture_extension(entry.path())) found.push_back(entry.path());
-  std::sort(found.begin(), found.end());
-  return found;
+  return listing([&] {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::recursive_directory_iterator(root, fs::directory_options::follow_directory_symlink))
+      if (entry.is_regular_file() && has_picture_extension(entry.path())) found.push_back(entry.path());
+    std::sort(found.begin(), found.end());
+    return found;
+  });
 }
 
 std::shared_ptr<Dataset> open_class_folders(const fs::path& folder, const std::string& name,
                                             const std::vector<std::string>& classes) {
-  return std::make_shared<ClassFolders>(folder, name, classes);
+  return listing([&] { return std::make_shared<ClassFolders>(folder, name, classes); });
 }
 
 }  // namespace engine

@@ -10,7 +10,8 @@
 
 namespace engine {
 
-/// Files below `root` that look like pictures, by extension, sorted.
+/// Files below `root` that look like pictures, by extension, sorted; links are followed. Throws DataError for a folder
+/// that cannot be listed and for links that lead back to themselves.
 std::vector<std::filesystem::path> find_pictures(const std::filesystem::path& root);
 
 /// One sub-folder of `folder` per class, sorted by name; ids are paths relative to `folder`. With `classes` given, these
