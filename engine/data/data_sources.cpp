@@ -34,7 +34,8 @@ DataSplits open_folder(const std::string& where, const DataOptions&) {
     return s;
   }
   s.train = open_class_folders(root / "train", name + " train");
-  if (fs::is_directory(root / "val")) s.val = open_class_folders(root / "val", name + " val", s.train->classes());
+  for (const char* val : {"val", "valid", "validation"})
+    if (!s.val && fs::is_directory(root / val)) s.val = open_class_folders(root / val, name + " val", s.train->classes());
   if (fs::is_directory(root / "test")) s.test = open_class_folders(root / "test", name + " test", s.train->classes());
   return s;
 }
