@@ -80,7 +80,7 @@ TEST_CASE("A weight of k counts like k rows") {
       {"f1", [](const BinaryData& d) { return decide(d).f1; }},
       {"precision", [](const BinaryData& d) { return decide(d).precision; }}};
   for (const auto& [name, metric] : metrics) {
-    INFO(name);
+    INFO(std::string(name));
     CHECK(near(metric(once.weighted()), metric(many.data())));
   }
 }
