@@ -1,4 +1,6 @@
 // Convolution by oneDNN. Activations stay in the blocked layout from op to op; primitives are made once per shape.
+#include <omp.h>
+
 #include <compare>
 #include <map>
 #include <mutex>
@@ -18,11 +20,12 @@ using dnnl::memory;
 
 enum class Direction : std::uint8_t { forward, backward_data, backward_weights };
 
-// Everything a primitive depends on.
+// Everything a primitive depends on. oneDNN divides the work of some when it makes them, and runs them on as many
+// threads whatever has been set since.
 struct Key {
   Direction direction;
   bool bias;
-  std::vector<std::int64_t> numbers;  // shapes and parameters
+  std::vector<std::int64_t> numbers;  // shapes, parameters and threads
   auto operator<=>(const Key&) const = default;
 };
 
@@ -127,7 +130,8 @@ const Plan& plan_for(const Problem& q, Direction direction, bool with_bias) {
   key.numbers.insert(key.numbers.end(), q.w.dims().begin(), q.w.dims().end());
   const Conv2dParams& p = q.p;
   key.numbers.insert(key.numbers.end(), {p.stride[0], p.stride[1], p.padding.top, p.padding.bottom, p.padding.left,
-                                         p.padding.right, p.dilation[0], p.dilation[1], p.groups});
+                                         p.padding.right, p.dilation[0], p.dilation[1], p.groups,
+                                         omp_get_max_threads()});
   const std::lock_guard lock(mutex);
   if (const auto it = plans.find(key); it != plans.end()) return it->second;
   for (const bool accept_slow : {false, true}) {
