@@ -224,6 +224,11 @@ ImageInfo probe_image(Bytes bytes, const std::string& name) {
 
 Image decode_image(Bytes bytes, const std::string& name, const DecodeOptions& options) {
   if (image_format(bytes) == "jpeg") return decode_jpeg(bytes, name, options);
+  if (image_format(bytes) == "png") {
+    // Before stb_image looks: what is too large for it, it takes for no picture.
+    const auto [width, height] = png_extents(bytes);
+    if (width > 0 && height > 0) check_size(width, height, name, options);
+  }
   const ImageInfo info = probe_image(bytes, name);
   check_size(info.width, info.height, name, options);
   if (info.format == "png") check_png(bytes, name);

@@ -99,6 +99,11 @@ PnmHeader pnm_header(Bytes b, const std::string& name) {
   return h;
 }
 
+std::array<std::int64_t, 2> png_extents(Bytes b) {
+  if (b.size() < 24) return {0, 0};
+  return {big32(b, 16), big32(b, 20)};
+}
+
 void check_png(Bytes b, const std::string& name) {
   std::size_t at = 8;
   while (true) {

@@ -1,6 +1,7 @@
 // Headers of picture files, read without decoding. All functions stay inside the bytes they are given.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 
@@ -27,6 +28,8 @@ struct PnmHeader {
 /// Binary PGM and PPM. Throws DataError where the header is damaged.
 PnmHeader pnm_header(Bytes bytes, const std::string& name);
 
+/// Width and height that a PNG announces; zeros where it ends before.
+std::array<std::int64_t, 2> png_extents(Bytes bytes);
 /// Throws DataError where a PNG chunk is cut off or its checksum is wrong: stb_image checks neither.
 void check_png(Bytes bytes, const std::string& name);
 /// Throws DataError where pixels are missing: stb_image would read zeros there.
