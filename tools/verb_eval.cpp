@@ -20,7 +20,7 @@ struct Options {
   std::string run, weights, data, split = "test", csv;
   std::string image_column, group_column, split_column;
   std::vector<std::string> label_columns;
-  int batch_size = 64, workers = 1, resamples = 1000;
+  int batch_size = 0, workers = 1, resamples = 1000;
 };
 
 ExitCode run(const Options& o) {
@@ -39,7 +39,7 @@ ExitCode run(const Options& o) {
   check_classes(setup, data);
 
   LoaderOptions loader;
-  loader.batch_size = static_cast<std::size_t>(o.batch_size);
+  loader.batch_size = static_cast<std::size_t>(o.batch_size > 0 ? o.batch_size : config.batch_size);
   loader.workers = o.workers;
   loader.skip_bad_images = config.on_bad_image == "skip";
   const Predictions p = predict(*setup.model, data, setup.preparation, loader, device);
@@ -73,7 +73,7 @@ Action set_up(CLI::App& app) {
       ->delimiter(',');
   app.add_option("--group-column", o->group_column, "csv: column of the patient")->type_name("NAME");
   app.add_option("--split-column", o->split_column, "csv: column that says train, val or test")->type_name("NAME");
-  app.add_option("--batch-size", o->batch_size, "Images at a time")->capture_default_str()->check(CLI::Range(1, 65536));
+  app.add_option("--batch-size", o->batch_size, "Images at a time [default: the run's]")->check(CLI::Range(1, 65536));
   app.add_option("--workers", o->workers, "Loader threads")->capture_default_str()->check(CLI::Range(0, 1024));
   app.add_option("--resamples", o->resamples, "Bootstrap resamples; 0 = no bootstrap")
       ->capture_default_str()
