@@ -43,6 +43,7 @@ ExitCode run(Options& o) {
 
 Action set_up_bench_metrics(CLI::App& app) {
   auto o = std::make_shared<Options>();
+  app.footer("Example:\n  engine_train bench metrics --scores 1000000 --groups 50000 --threads 1");
   app.add_option("--scores", o->metrics.scores, "Rows")->capture_default_str()->check(CLI::Range(1, 100000000));
   app.add_option("--groups", o->metrics.groups, "Groups the rows are in")
       ->capture_default_str()

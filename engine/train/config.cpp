@@ -46,7 +46,7 @@ void one_of(const char* name, const std::string& value, const std::vector<std::s
 
 void TrainConfig::set(const std::string& name, const json& value, const std::string& source) {
   const ConfigOption* o = find_option(name);
-  if (!o) throw UsageError("unknown option '{}'{}", name, did_you_mean(name, known_names()));
+  if (!o) throw UsageError("unknown option '{}'{}", name, did_you_mean(name.substr(name.rfind('.') + 1), known_names()));
   o->set(*this, value);
   sources[o->name] = source;
 }
