@@ -1,0 +1,59 @@
+// Synthetic data and measurements.
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "engine/io/file.h"
+#include "tests/cli/support.h"
+
+using namespace engine;
+using namespace engine::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::map<std::string, std::string> contents(const std::string& folder) {
+  std::map<std::string, std::string> all;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) all[fs::relative(entry.path(), folder).string()] = read_text(entry.path());
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("synth fundus writes the same bytes for the same seed, whatever the threads, and others for another") {
+  const TemporaryFolder folder;
+  const auto made = [&](const std::string& name, const Arguments& more) {
+    expect_success(Arguments{"synth", "fundus", "--out", folder / name, "--count", "12", "--classes", "3", "--size",
+                             "48", "--quiet"} +
+                   more);
+    return contents(folder / name);
+  };
+  const auto first = made("a", {"--threads", "1"});
+  CHECK(first.size() == 15);
+  CHECK(first.contains("labels.csv"));
+  CHECK(first == made("b", {"--threads", "3", "--seed", "42"}));
+  const auto other = made("c", {"--seed", "43"});
+  CHECK(other.begin()->first == first.begin()->first);
+  CHECK(other != first);
+
+  expect_success({"train", "--data", "synth-fundus:" + folder / "a", "--model", "cbr_tiny_1m", "--image-size", "40",
+                  "--batch-size", "4", "--max-steps", "1", "--quiet", "--output-dir", folder / "run"});
+  CHECK(read_json(folder / "run/summary.json")["steps"] == 1);
+  expect_error({"synth", "fundus", "--out", folder / "d", "--classes", "6"}, 2, {"classes", "6"});
+  expect_error({"synth", "fundus", "--out", folder / "d", "--size", "8"}, 2, {"size", "8"});
+}
+
+TEST_CASE("bench step measures what scripts ask for") {
+  const auto j = expect_json({"bench", "step", "--model", "cbr_tiny_1m", "--classes", "3", "--batch", "2", "--input",
+                              "1x32x32", "--steps", "3", "--warmup", "1", "--threads", "2"});
+  CHECK(j["images_per_second"].get<double>() > 0.0);
+  CHECK(j["peak_bytes"].get<std::int64_t>() > 1 << 20);
+  CHECK(j["seconds"].size() == 3);
+  CHECK(j["images_per_second"].get<double>() == doctest::Approx(2.0 / j["median_seconds"].get<double>()));
+  CHECK(j["ops"].size() > 3);
+  const Result r = expect_success({"bench", "step", "--model", "cbr_tiny_1m", "--batch", "2", "--input", "1x32x32",
+                                   "--steps", "1", "--warmup", "0", "--quiet"});
+  CHECK(r.out.find("images/s") != std::string::npos);
+  CHECK(r.err.empty());
+}
