@@ -86,13 +86,17 @@ void TransformPlan::check() const {
     throw UsageError("random resized crop: expected 0 < low <= high <= 1, found {} and {}", crop_scale_low, crop_scale_high);
   if (!(crop_ratio_low > 0 && crop_ratio_low <= crop_ratio_high))
     throw UsageError("random resized crop: ratios {} and {}", crop_ratio_low, crop_ratio_high);
-  if (jitter.brightness < 0 || jitter.contrast < 0 || jitter.saturation < 0 || jitter.hue < 0 || jitter.hue > 0.5f)
+  if (!(jitter.brightness >= 0 && jitter.contrast >= 0 && jitter.saturation >= 0 && jitter.hue >= 0 && jitter.hue <= 0.5f))
     throw UsageError("colour jitter: expected non-negative amounts and a hue of at most 0.5");
+  if (!(rotate_degrees >= 0 && rotate_degrees <= 360))
+    throw UsageError("rotation: expected 0 to 360 degrees, found {}", rotate_degrees);
   const auto n = static_cast<std::size_t>(channels);
   if (mean.size() != deviation.size() || (!mean.empty() && mean.size() != n))
     throw UsageError("normalisation: {} means and {} deviations for {} channels", mean.size(), deviation.size(), channels);
   for (float d : deviation)
-    if (!(d > 0)) throw UsageError("normalisation: a deviation of {}", d);
+    if (!(d > 0 && std::isfinite(d))) throw UsageError("normalisation: a deviation of {}", d);
+  for (float m : mean)
+    if (!std::isfinite(m)) throw UsageError("normalisation: a mean of {}", m);
 }
 
 void transform(const Image& original, const TransformPlan& plan, const RandomKey* key, std::span<float> out) {
