@@ -202,9 +202,13 @@ Image photograph(Canvas& canvas, const Patient& p, Random& random) {
 
 }  // namespace
 
-SynthFundus make_synth_fundus(std::uint64_t seed, std::uint32_t patient, int eye, int classes, int size) {
+void check_synth_fundus(int classes, int size) {
   if (classes < 2 || classes > 5) throw UsageError("synth fundus: expected 2 to 5 classes, found {}", classes);
   if (size < 32 || size > 4096) throw UsageError("synth fundus: expected a size from 32 to 4096, found {}", size);
+}
+
+SynthFundus make_synth_fundus(std::uint64_t seed, std::uint32_t patient, int eye, int classes, int size) {
+  check_synth_fundus(classes, size);
   const Patient p = make_patient(seed, patient);
   RandomKey key(seed, RandomStream::synth);
   key.sample = patient;

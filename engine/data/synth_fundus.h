@@ -22,9 +22,12 @@ struct SynthFundus {
   bool left_eye = false;
 };
 
+/// Throws UsageError unless there are 2 to 5 classes and the size is 32 to 4096.
+void check_synth_fundus(int classes, int size);
+
 /// Picture `eye` (0, 1) of patient `patient`: a function of its arguments alone. Camera, vessels and pigment are the
-/// patient's; lesion numbers overlap between grades, so no classifier reaches 100 %. Sizes from 32 to 4096, 2 to 5
-/// classes.
+/// patient's; lesion numbers overlap between grades, so no classifier reaches 100 %. Throws as
+/// check_synth_fundus does.
 SynthFundus make_synth_fundus(std::uint64_t seed, std::uint32_t patient, int eye, int classes, int size);
 
 struct SynthFundusOptions {

@@ -36,7 +36,7 @@ std::string picture_name(std::size_t i) { return fmt::format("images/{:06}.png",
 
 void write_synth_fundus(const fs::path& dir, const SynthFundusOptions& o, const std::function<void(std::size_t)>& progress) {
   if (o.count < 1 || o.count > 10'000'000) throw UsageError("synth fundus: expected 1 to 10,000,000 pictures, found {}", o.count);
-  make_synth_fundus(o.seed, 0, 0, o.classes, 32);  // refuses bad classes before anything is written
+  check_synth_fundus(o.classes, o.size);  // before anything is written
   ensure_directory(dir / "images");
   std::vector<std::string> rows(o.count);
   std::atomic<std::size_t> next{0}, done{0};
