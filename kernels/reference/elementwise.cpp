@@ -37,7 +37,7 @@ double value(double x, const ActivationParams& p) {
     case Activation::hard_sigmoid: return clamp(x + 3.0, 0.0, 6.0) / 6.0;
     case Activation::hard_swish: return x * clamp(x + 3.0, 0.0, 6.0) / 6.0;
     case Activation::gelu_erf: return x * normal_cdf(x);
-    case Activation::gelu_tanh: return 0.5 * x * (1.0 + std::tanh(gelu_inner(x)));
+    case Activation::gelu_tanh: return x * sigmoid(2.0 * gelu_inner(x));  // (1 + tanh u) / 2 without cancellation
   }
   return x;
 }
@@ -47,15 +47,16 @@ double slope(double x, const ActivationParams& p) {
     case Activation::relu: return x <= 0.0 ? 0.0 : 1.0;
     case Activation::relu6: return x <= 0.0 || x >= 6.0 ? 0.0 : 1.0;
     case Activation::leaky_relu: return x > 0.0 ? 1.0 : p.slope;
-    case Activation::sigmoid: return sigmoid(x) * (1.0 - sigmoid(x));
-    case Activation::tanh: return 1.0 - std::tanh(x) * std::tanh(x);
-    case Activation::silu: return sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x)));
+    // 1 - s(x) = s(-x) and 1 - tanh^2 = 1 / cosh^2, which do not cancel.
+    case Activation::sigmoid: return sigmoid(x) * sigmoid(-x);
+    case Activation::tanh: return 1.0 / (std::cosh(x) * std::cosh(x));
+    case Activation::silu: return sigmoid(x) * (1.0 + x * sigmoid(-x));
     case Activation::hard_sigmoid: return x <= -3.0 || x >= 3.0 ? 0.0 : 1.0 / 6.0;
     case Activation::hard_swish: return x <= -3.0 ? 0.0 : x < 3.0 ? x / 3.0 + 0.5 : 1.0;
     case Activation::gelu_erf: return normal_cdf(x) + x * normal_pdf(x);
     case Activation::gelu_tanh: {
-      const double t = std::tanh(gelu_inner(x));
-      return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * gelu_inner_slope(x);
+      const double s = sigmoid(2.0 * gelu_inner(x));
+      return s + 2.0 * x * s * sigmoid(-2.0 * gelu_inner(x)) * gelu_inner_slope(x);
     }
   }
   return 1.0;

@@ -143,9 +143,10 @@ Tensor ReferenceBackend::do_bce_with_logits_backward(const Tensor& logits, const
   Doubles dx = reference::zeros(x.size());
   for (std::int64_t i = 0; i < x.size(); ++i) {
     if (!present(target[i])) continue;
-    const double t = target[i], w = weight[static_cast<std::size_t>(i % c)], s = 1.0 / (1.0 + std::exp(-x[i]));
+    const double t = target[i], w = weight[static_cast<std::size_t>(i % c)];
+    const double s = 1.0 / (1.0 + std::exp(-x[i])), rest = 1.0 / (1.0 + std::exp(x[i]));  // not 1 - s, which cancels
     dx[static_cast<std::size_t>(i)] =
-        loss_gradient(dloss, i, p.reduction) / divisor * ((1.0 - t) * s - w * t * (1.0 - s));
+        loss_gradient(dloss, i, p.reduction) / divisor * ((1.0 - t) * s - w * t * rest);
   }
   return reference::store(dx, logits.shape(), logits.dtype());
 }
