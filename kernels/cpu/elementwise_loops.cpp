@@ -67,11 +67,12 @@ struct GeluErf {
 };
 struct GeluTanh {
   static constexpr float k = 0.79788456080286536f, cubic = 0.044715f;
-  static ENGINE_INLINE float inner(float x) { return vector_tanh(k * (x + cubic * x * x * x)); }
-  static ENGINE_INLINE float value(float x, float) { return 0.5f * x * (1.0f + inner(x)); }
+  // (1 + tanh u) / 2 = sigmoid(2u), which does not cancel where u is far below zero.
+  static ENGINE_INLINE float cdf(float x) { return vector_sigmoid(2.0f * k * (x + cubic * x * x * x)); }
+  static ENGINE_INLINE float value(float x, float) { return x * cdf(x); }
   static ENGINE_INLINE float gradient(float x, float dy, float) {
-    const float t = inner(x);
-    return dy * (0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * (k * (1.0f + 3.0f * cubic * x * x)));
+    const float s = cdf(x);
+    return dy * (s + 2.0f * x * s * (1.0f - s) * (k * (1.0f + 3.0f * cubic * x * x)));
   }
 };
 

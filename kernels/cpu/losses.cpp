@@ -98,12 +98,12 @@ struct Bce {
   double positive(std::int64_t i) const {
     return static_cast<double>(target[i]) * (pos_weight ? static_cast<double>(pos_weight[i % classes]) : 1.0);
   }
-  /// -w t log s(x) - (1 - t) log(1 - s(x)), where -log s(x) = log(1 + e^-|x|) + max(-x, 0).
+  /// -w t log s(x) - (1 - t) log(1 - s(x)), where -log s(x) = log(1 + e^-|x|) + max(-x, 0) and 1 - s(x) = s(-x).
   double loss(std::int64_t i) const {
     if (missing(i)) return 0.0;
     const double x = static_cast<double>(logits[i]), t = static_cast<double>(target[i]);
     const double rest = std::log1p(std::exp(-std::abs(x)));
-    return (1.0 - t) * x + (1.0 - t + positive(i)) * (rest + std::max(-x, 0.0));
+    return (1.0 - t) * (rest + std::max(x, 0.0)) + positive(i) * (rest + std::max(-x, 0.0));
   }
   double gradient(std::int64_t i) const {
     if (missing(i)) return 0.0;
