@@ -1,6 +1,8 @@
 // Whole files, atomic replacement, logs that grow; and what is left when the disk is full.
+#include <atomic>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 
 #include "engine/io/file.h"
 #include "engine/tensor/error.h"
@@ -50,6 +52,26 @@ TEST_CASE("An atomic write makes or replaces the file and leaves nothing beside 
   // Whoever had opened the old file still reads it whole.
   CHECK(std::string(std::istreambuf_iterator<char>(reader), {}) == "first");
   CHECK(folder.names() == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("A reader finds the old file or the new one, whole, never none") {
+  const TemporaryFolder folder;
+  const std::string old_text(20000, 'o'), new_text(30000, 'n');
+  atomic_write(folder / "a", old_text);
+  std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0}, reads{0};
+  std::thread reader([&] {
+    while (!stop) {
+      const std::string found = slurp(folder / "a");
+      if (found != old_text && found != new_text) ++wrong;
+      ++reads;
+    }
+  });
+  for (int i = 0; i < 40; ++i) atomic_write(folder / "a", i % 2 == 0 ? new_text : old_text);
+  stop = true;
+  reader.join();
+  CHECK(wrong == 0);
+  CHECK(reads > 0);
 }
 
 TEST_CASE("Pieces of any size arrive in order") {

@@ -127,6 +127,9 @@ TEST_CASE("Archives cut off anywhere, other packings and other files are refused
   Buffer bzip = zip({{"a.npy", array_of({1, 2, 3}), false}});
   bzip[bzip.size() - 22 - 46 - 5 + 10] = 12;
   CHECK_THROWS_WITH_AS(parse_npz(bzip, "a.npz"), doctest::Contains("packing method 12"), DataError);
+  Buffer long_name = zip({{"a.npy", array_of({1, 2, 3}), false}});
+  long_name[long_name.size() - 22 - 46 - 5 + 28] = long_name[long_name.size() - 22 - 46 - 5 + 29] = 0xFF;
+  CHECK_THROWS_WITH_AS(parse_npz(long_name, "a.npz"), doctest::Contains("a.npz: damaged archive directory"), DataError);
   CHECK_THROWS_WITH_AS(parse_npz(zip({{"notes.txt", {'h', 'e', 'l', 'l', 'o'}, false}}), "a.npz"),
                        doctest::Contains("a.npz:notes.txt: not a .npy"), DataError);
   CHECK_THROWS_WITH_AS(parse_npz(test::random_bytes(70000, 13), "a.npz"),

@@ -62,7 +62,7 @@ TEST_CASE("Headers that are not the JSON object of the format are refused") {
   check_refused(file_of("{\"\xFF\":1}", 0), "not valid JSON");
   check_refused(file_of(std::string("{}\0", 3), 0), "not valid JSON");
   check_refused(file_of("{" + std::string(200000, '['), 0), "not valid JSON");
-  check_header("\"a\":" + std::string(100000, '[') + std::string(100000, ']'), 0, "'a'");
+  check_header("\"a\":" + std::string(100000, '[') + std::string(100000, ']'), 0, "");
 }
 
 TEST_CASE("Every field of an entry is required and has its type") {

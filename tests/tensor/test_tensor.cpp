@@ -96,6 +96,9 @@ TEST_CASE("A reshape that cannot be says what was asked of what") {
   const Tensor t({4, 6}, DType::f32, Device::cpu);
   CHECK_THROWS_WITH_AS(t.reshaped({5, 5}), doctest::Contains("f32[4, 6] cpu to [5, 5]: 24 elements against 25"),
                        UsageError);
+  CHECK_THROWS_AS(t.reshaped({4, 5}), UsageError);
+  CHECK_THROWS_AS(t.reshaped({}), UsageError);
+  CHECK_THROWS_AS(t.reshaped({0}), UsageError);
   const Tensor blocked({4, 6}, DType::f32, Device::cpu, t.storage(), std::make_shared<BlockedLayout>());
   CHECK_FALSE(blocked.plain());
   CHECK(blocked.str() == "f32[4, 6] cpu nChw8c");
