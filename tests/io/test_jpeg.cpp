@@ -220,8 +220,19 @@ TEST_CASE("EXIF that makes no sense leaves the picture as it is stored") {
   nonsense.push_back(many);
   for (const Buffer& tiff : nonsense) {
     INFO(tiff.size() << " bytes of EXIF");
+    CHECK(jpeg_markers(with_exif(jpeg, tiff)).orientation == 1);
     check_upright(decode_image(with_exif(jpeg, tiff), "x.jpg"), stored, 1);
   }
+}
+
+TEST_CASE("An EXIF directory is not read beyond its segment") {
+  const Buffer whole = exif(6, true);
+  constexpr std::ptrdiff_t first_entry_end = 10 + 12;
+  // Two entries announced; the second, the orientation, lies behind the segment.
+  Buffer b = with_exif({0xFF, 0xD8}, Buffer(whole.begin(), whole.begin() + first_entry_end));
+  b.insert(b.end(), whole.begin() + first_entry_end, whole.end());
+  CHECK(jpeg_markers(b).orientation == 1);
+  CHECK(jpeg_markers(with_exif({0xFF, 0xD8}, whole)).orientation == 6);
 }
 
 TEST_CASE("Inks become the colours they print") {
