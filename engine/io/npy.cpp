@@ -6,9 +6,9 @@
 #include <charconv>
 #include <cstring>
 
-#include "engine/io/file.h"
 #include "engine/io/gzip.h"
 #include "engine/tensor/error.h"
+#include "engine/tensor/holds.h"
 
 namespace engine {
 namespace {
@@ -55,6 +55,8 @@ Shape parse_shape(const std::string& list, const std::string& name) {
       throw DataError("{}: shape ({}) is not a list of extents", name, list);
     dims.push_back(extent);
   }
+  constexpr std::size_t most = 64;  // NumPy's own
+  if (dims.size() > most) throw DataError("{}: {} dimensions, at most {} are read", name, dims.size(), most);
   try {
     return Shape(std::move(dims));
   } catch (const UsageError&) {
@@ -157,6 +159,7 @@ std::vector<T> NpyArray::values() const {
   const auto read = [&](auto sample) {
     for (std::size_t i = 0; i < out.size(); ++i) {
       std::memcpy(&sample, bytes.data() + i * sizeof sample, sizeof sample);
+      if (!holds<T>(sample)) throw DataError("element {} of an array does not fit: {}", i, sample);
       out[i] = static_cast<T>(sample);
     }
   };
@@ -174,21 +177,27 @@ template std::vector<float> NpyArray::values() const;
 template std::vector<double> NpyArray::values() const;
 template std::vector<std::int64_t> NpyArray::values() const;
 
-void write_npy(const std::filesystem::path& path, const std::vector<float>& values, const Shape& shape) {
+void write_npy(FileSink& sink, const std::vector<float>& values, const Shape& shape) {
   if (shape.numel() != static_cast<std::int64_t>(values.size()))
-    throw UsageError("{}: {} values for an array of shape {}", path.string(), values.size(), shape.str());
+    throw UsageError("{} values for an array of shape {}", values.size(), shape.str());
   std::string dims;
   for (std::int64_t d : shape.dims()) dims += std::to_string(d) + ", ";
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + dims + "), }";
   header.append(64 - (10 + header.size() + 1) % 64, ' ');
   header += '\n';
-  atomic_write(path, [&](FileSink& sink) {
-    const auto length = static_cast<std::uint16_t>(header.size());
-    sink.write(std::as_bytes(std::span("\x93NUMPY\x01\x00", 8)));
-    sink.write(std::as_bytes(std::span(&length, 1)));
-    sink.write(std::as_bytes(std::span(header)));
-    sink.write(std::as_bytes(std::span(values)));
-  });
+  const auto length = static_cast<std::uint16_t>(header.size());
+  sink.write(std::as_bytes(std::span("\x93NUMPY\x01\x00", 8)));
+  sink.write(std::as_bytes(std::span(&length, 1)));
+  sink.write(std::as_bytes(std::span(header)));
+  sink.write(std::as_bytes(std::span(values)));
+}
+
+void write_npy(const std::filesystem::path& path, const std::vector<float>& values, const Shape& shape) {
+  try {
+    atomic_write(path, [&](FileSink& sink) { write_npy(sink, values, shape); });
+  } catch (const UsageError& e) {
+    throw UsageError("{}: {}", path.string(), e.what());
+  }
 }
 
 }  // namespace engine

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/io/file.h"
 #include "engine/tensor/shape.h"
 
 namespace engine {
@@ -18,7 +19,7 @@ struct NpyArray {
   Shape shape;
   std::vector<std::uint8_t> bytes;
 
-  /// Elements converted to T.
+  /// Elements converted to T. Throws DataError for one that T cannot hold (NaN as an integer).
   template <class T>
   std::vector<T> values() const;
 };
@@ -30,7 +31,9 @@ NpyArray read_npy(const std::filesystem::path& path);
 std::map<std::string, NpyArray> parse_npz(std::span<const std::uint8_t> bytes, const std::string& name);
 std::map<std::string, NpyArray> read_npz(const std::filesystem::path& path);
 
-/// f32 in version 1.0 of the format, written atomically. Throws UsageError where values and shape do not fit.
+/// f32 in version 1.0 of the format. Throws UsageError where values and shape do not fit.
+void write_npy(FileSink& sink, const std::vector<float>& values, const Shape& shape);
+/// The same into a file, written atomically.
 void write_npy(const std::filesystem::path& path, const std::vector<float>& values, const Shape& shape);
 
 }  // namespace engine

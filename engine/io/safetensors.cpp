@@ -4,11 +4,11 @@
 #include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
-#include "engine/io/file.h"
+#include "engine/io/json.h"
 #include "engine/tensor/error.h"
 #include "engine/tensor/half.h"
+#include "engine/tensor/holds.h"
 
 namespace engine {
 namespace {
@@ -33,33 +33,16 @@ const char* type_name(DType dtype) {
   return "?";
 }
 
-// A damaged header can make the JSON library quote all of it.
-std::string cause(const std::exception& e) {
-  const std::string what = e.what();
-  return what.size() <= 200 ? what : what.substr(0, 200) + "...";
-}
+// Of a shape with thousands of extents the message would show them all.
+std::string cause(const std::exception& e) { return std::string(e.what()).substr(0, 200); }
 
-// The JSON library keeps the last of two equal keys; the format forbids them, so the parser is watched.
-nlohmann::json parse_header(const std::string& file, const char* begin, const char* end) {
-  std::vector<std::set<std::string>> open;
-  std::string duplicate;
-  const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-    using Event = nlohmann::json::parse_event_t;
-    if (event == Event::object_start) open.emplace_back();
-    if (event == Event::object_end) open.pop_back();
-    if (event == Event::key && !open.back().insert(value.get<std::string>()).second)
-      duplicate = value.get<std::string>();
-    return true;
-  };
-  // The JSON library would take a zero byte for the end.
-  if (std::find(begin, end, '\0') != end) throw CheckpointError("{}: the header is not valid JSON (a zero byte)", file);
+nlohmann::json parse_header(const std::string& file, std::string_view text) {
   try {
-    nlohmann::json header = nlohmann::json::parse(begin, end, watch);
-    if (!duplicate.empty()) throw CheckpointError("{}: the header names '{}' twice", file, duplicate);
+    nlohmann::json header = parse_json(text, file + ": the header");
     if (!header.is_object()) throw CheckpointError("{}: the header is not a JSON object", file);
     return header;
-  } catch (const nlohmann::json::exception& e) {
-    throw CheckpointError("{}: the header is not valid JSON ({})", file, cause(e));
+  } catch (const DataError& e) {
+    throw CheckpointError("{}", e.what());
   }
 }
 
@@ -135,7 +118,7 @@ void SafetensorsFile::parse() {
   const char* text = reinterpret_cast<const char*>(bytes_.data()) + 8;
   if (length == 0 || text[0] != '{')
     throw CheckpointError("{}: not a safetensors file (the header does not begin with '{{')", name_);
-  const nlohmann::json header = parse_header(name_, text, text + length);
+  const nlohmann::json header = parse_header(name_, {text, length});
   const std::span<const std::uint8_t> buffer(bytes_.data() + 8 + length, bytes_.size() - 8 - length);
 
   std::vector<Placed> placed;
@@ -182,7 +165,10 @@ std::vector<T> SafetensorsFile::values(const std::string& name) const {
   const auto read = [&](auto sample, auto convert) {
     for (std::size_t i = 0; i < out.size(); ++i) {
       std::memcpy(&sample, e.bytes.data() + i * sizeof sample, sizeof sample);  // offsets need not be aligned
-      out[i] = static_cast<T>(convert(sample));
+      const auto number = convert(sample);
+      if (!holds<T>(number))
+        throw CheckpointError("{}: element {} of tensor '{}' does not fit: {}", name_, i, name, number);
+      out[i] = static_cast<T>(number);
     }
   };
   const auto same = [](auto v) { return v; };
@@ -203,16 +189,15 @@ template std::vector<double> SafetensorsFile::values(const std::string&) const;
 template std::vector<std::int64_t> SafetensorsFile::values(const std::string&) const;
 template std::vector<std::uint8_t> SafetensorsFile::values(const std::string&) const;
 
-void write_safetensors(const std::filesystem::path& path, const std::vector<NamedBytes>& tensors,
-                       const Metadata& metadata) {
+void write_safetensors(FileSink& sink, const std::vector<NamedBytes>& tensors, const Metadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
   for (const NamedBytes& t : tensors) {
     if (header.contains(t.name) || t.name == "__metadata__")
-      throw UsageError("{}: tensor name '{}' occurs twice", path.string(), t.name);
+      throw UsageError("tensor name '{}' occurs twice", t.name);
     if (t.bytes.size() != static_cast<std::size_t>(t.shape.numel()) * size_of(t.dtype))
-      throw UsageError("{}: tensor '{}' of shape {} has {} bytes", path.string(), t.name, t.shape.str(), t.bytes.size());
+      throw UsageError("tensor '{}' of shape {} has {} bytes", t.name, t.shape.str(), t.bytes.size());
     header[t.name] = {{"dtype", type_name(t.dtype)},
                       {"shape", t.shape.dims()},
                       {"data_offsets", {offset, offset + t.bytes.size()}}};
@@ -222,15 +207,22 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Name
   try {
     text = header.dump();
   } catch (const nlohmann::json::exception&) {
-    throw UsageError("{}: a name or the metadata is not valid UTF-8", path.string());
+    throw UsageError("a tensor's name or the metadata is not valid UTF-8");
   }
   text.append((8 - text.size() % 8) % 8, ' ');
   const std::uint64_t length = text.size();
-  atomic_write(path, [&](FileSink& sink) {
-    sink.write(std::as_bytes(std::span(&length, 1)));
-    sink.write(std::as_bytes(std::span(text)));
-    for (const NamedBytes& t : tensors) sink.write(t.bytes);
-  });
+  sink.write(std::as_bytes(std::span(&length, 1)));
+  sink.write(std::as_bytes(std::span(text)));
+  for (const NamedBytes& t : tensors) sink.write(t.bytes);
+}
+
+void write_safetensors(const std::filesystem::path& path, const std::vector<NamedBytes>& tensors,
+                       const Metadata& metadata) {
+  try {
+    atomic_write(path, [&](FileSink& sink) { write_safetensors(sink, tensors, metadata); });
+  } catch (const UsageError& e) {
+    throw UsageError("{}: {}", path.string(), e.what());
+  }
 }
 
 }  // namespace engine

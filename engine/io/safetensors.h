@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/io/file.h"
 #include "engine/tensor/dtype.h"
 #include "engine/tensor/shape.h"
 
@@ -42,7 +43,7 @@ class SafetensorsFile {
   const Entry& at(const std::string& name) const;
   const Metadata& metadata() const { return metadata_; }
   const std::string& name() const { return name_; }
-  /// Elements converted to T from any of the file's numeric types.
+  /// Elements converted to T from any of the file's numeric types. Throws CheckpointError for one that T cannot hold.
   template <class T>
   std::vector<T> values(const std::string& name) const;
 
@@ -64,8 +65,9 @@ struct NamedBytes {
   std::span<const std::byte> bytes;
 };
 
-/// Writes the file atomically (file.h). Throws UsageError for duplicate names, text that is not UTF-8, or
-/// sizes that do not fit the shapes.
+/// Throws UsageError for duplicate names, text that is not UTF-8, or sizes that do not fit the shapes.
+void write_safetensors(FileSink& sink, const std::vector<NamedBytes>& tensors, const Metadata& metadata);
+/// The same into a file, written atomically.
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedBytes>& tensors,
                        const Metadata& metadata);
 
