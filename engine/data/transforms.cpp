@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "engine/data/augment.h"
 #include "engine/io/image_decode.h"
+#include "engine/io/json.h"
 #include "engine/tensor/error.h"
 
 namespace engine {
@@ -61,9 +61,11 @@ void write_planes(const FloatImage& image, const TransformPlan& plan, std::span<
 
 template <class T>
 T field(const nlohmann::json& j, const char* key) {
+  const auto found = j.find(key);
+  if (found == j.end()) throw DataError("transform plan: no '{}'", key);
   try {
-    return j.at(key).get<T>();
-  } catch (const nlohmann::json::exception& e) {
+    return json_as<T>(*found);
+  } catch (const DataError& e) {
     throw DataError("transform plan: '{}': {}", key, e.what());
   }
 }

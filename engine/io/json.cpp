@@ -1,10 +1,8 @@
 #include "engine/io/json.h"
 
-#include <nlohmann/json.hpp>
+#include <limits>
 #include <set>
 #include <vector>
-
-#include "engine/tensor/error.h"
 
 namespace engine {
 
@@ -29,6 +27,16 @@ nlohmann::json parse_json(std::string_view text, const std::string& name) {
     // The library quotes the token, which may be the whole file.
     throw DataError("{}: not valid JSON ({})", name, std::string(e.what()).substr(0, 200));
   }
+}
+
+bool whole_where(const nlohmann::json& like, const nlohmann::json& found) {
+  if (like.is_number_integer() && found.is_number())
+    return found.is_number_integer() &&
+           !(found.is_number_unsigned() && found.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max());
+  if (!like.is_object() || !found.is_object()) return true;  // get() refuses what is no such thing at all
+  for (const auto& [key, value] : like.items())
+    if (found.contains(key) && !whole_where(value, found.at(key))) return false;
+  return true;
 }
 
 }  // namespace engine

@@ -17,9 +17,11 @@ nlohmann::json parse_meta(const SafetensorsFile& file) {
     throw CheckpointError("{}: a safetensors file, but no checkpoint of engine_train (no '{}' in its metadata)",
                           file.name(), meta_key);
   try {
-    return nlohmann::json::parse(found->second);
-  } catch (const nlohmann::json::exception& e) {
-    throw CheckpointError("{}: metadata '{}' is not JSON: {}", file.name(), meta_key, e.what());
+    nlohmann::json meta = parse_json(found->second, fmt::format("{}: metadata '{}'", file.name(), meta_key));
+    if (!meta.is_object()) throw DataError("{}: metadata '{}' is no JSON object", file.name(), meta_key);
+    return meta;
+  } catch (const DataError& e) {
+    throw CheckpointError("{}", e.what());
   }
 }
 
@@ -82,7 +84,11 @@ Checkpoint::Checkpoint(SafetensorsFile file) : file_(std::move(file)), meta_(par
 
 std::string contents_of(const SafetensorsFile& file) {
   if (!Checkpoint::is_one(file)) return "plain tensors";
-  return fmt::format("'{}'", parse_meta(file).value("/model/name"_json_pointer, "?"));
+  try {
+    return fmt::format("'{}'", parse_meta(file).at("/model/name"_json_pointer).get<std::string>());
+  } catch (const nlohmann::json::exception&) {
+    return "no network that it names";
+  }
 }
 
 bool Checkpoint::is_one(const SafetensorsFile& file) { return file.metadata().contains(meta_key); }

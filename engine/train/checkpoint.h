@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "engine/io/json.h"
 #include "engine/io/safetensors.h"
 #include "engine/nn/module.h"
 #include "engine/optim/named_tensor.h"
@@ -59,10 +60,15 @@ class Checkpoint {
 
 template <class T>
 T Checkpoint::get(const std::string& pointer) const {
+  const auto refuse = [&](const std::exception& e) {
+    return CheckpointError("{}: checkpoint lacks a usable '{}' ({})", file_.name(), pointer, e.what());
+  };
   try {
-    return meta_.at(nlohmann::json::json_pointer(pointer)).get<T>();
+    return json_as<T>(meta_.at(nlohmann::json::json_pointer(pointer)));
   } catch (const nlohmann::json::exception& e) {
-    throw CheckpointError("{}: checkpoint lacks a usable '{}' ({})", file_.name(), pointer, e.what());
+    throw refuse(e);
+  } catch (const DataError& e) {
+    throw refuse(e);
   }
 }
 

@@ -1,10 +1,7 @@
 // JSON as configurations, weight files and checkpoints hold it.
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "engine/io/json.h"
-#include "engine/tensor/error.h"
 
 using namespace engine;
 
@@ -57,4 +54,32 @@ TEST_CASE("Values nested more than 100 deep are refused: a million brackets woul
   std::string objects;
   for (int i = 0; i < 1000000; ++i) objects += "{\"a\":";
   check_refused(objects, "nested more than 100 deep");
+}
+
+TEST_CASE("A number is taken only as what it is") {
+  CHECK(json_as<int>(7) == 7);
+  CHECK(json_as<int>(-7) == -7);
+  CHECK(json_as<double>(7) == 7.0);
+  CHECK(json_as<float>(0.5) == 0.5f);
+  CHECK(json_as<std::uint64_t>(std::uint64_t{1} << 62) == std::uint64_t{1} << 62);
+  CHECK(json_as<std::string>("7") == "7");
+  CHECK(json_as<nlohmann::json>(1.5) == 1.5);
+  for (const auto& j : {nlohmann::json(1.5), nlohmann::json(1e300), nlohmann::json("7"), nlohmann::json(nullptr),
+                        nlohmann::json(std::int64_t{1} << 32), nlohmann::json(true), nlohmann::json::array()}) {
+    CAPTURE(j.dump());
+    CHECK_THROWS_AS(json_as<int>(j), DataError);
+  }
+  CHECK_THROWS_AS(json_as<std::int64_t>(std::uint64_t{1} << 63), DataError);
+  CHECK_THROWS_AS(json_as<std::uint8_t>(-1), DataError);
+  CHECK_THROWS_AS(json_as<bool>(1), DataError);
+  CHECK_THROWS_AS((json_as<std::vector<std::string>>(nlohmann::json{"a", 1})), DataError);
+}
+
+TEST_CASE("Whole numbers are looked for in every member") {
+  const nlohmann::json like{{"n", 0}, {"x", 0.5}, {"in", {{"n", 0}}}};
+  CHECK(whole_where(like, {{"n", 3}, {"x", 3}, {"in", {{"n", -1}}}}));
+  CHECK(whole_where(like, {{"n", 3}, {"x", 1e300}, {"other", 0.5}}));
+  CHECK_FALSE(whole_where(like, {{"n", 3.0}}));
+  CHECK_FALSE(whole_where(like, {{"n", 3}, {"in", {{"n", 0.25}}}}));
+  CHECK_FALSE(whole_where(like, {{"n", 18446744073709551615u}}));
 }
