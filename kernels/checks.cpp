@@ -33,7 +33,7 @@ void check_batch_norm(std::string_view op, const Tensor& x, const Tensor& residu
   const Shape channels{x.dim(1)};
   check_shape(op, "weight", weight, channels);
   check_shape(op, "bias", bias, channels);
-  const bool optional = !mean.defined() && !var.defined();
+  const bool optional = op == "batch_norm_train" && !mean.defined() && !var.defined();
   check_shape(op, "mean", mean, channels, optional);
   check_shape(op, "variance", var, channels, optional);
   if (residual.defined()) check_same_shape(op, x, residual);
@@ -58,6 +58,16 @@ void check_layer_norm(std::string_view op, const Tensor& x, const Tensor& weight
   const Shape tail(std::vector<std::int64_t>(dims.end() - axes, dims.end()));
   check_shape(op, "weight", weight, tail);
   check_shape(op, "bias", bias, tail);
+}
+
+void check_layer_norm_backward(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& mean,
+                               const Tensor& inv_std, const Tensor& dy, int axes) {
+  check_layer_norm(op, x, weight, weight, axes);
+  const auto& dims = x.shape().dims();
+  const Shape rows(std::vector<std::int64_t>(dims.begin(), dims.end() - axes));
+  check_shape(op, "mean", mean, rows);
+  check_shape(op, "inv_std", inv_std, rows);
+  check_same_shape(op, x, dy);
 }
 
 Shape check_concat(const std::vector<Tensor>& xs, int axis) {
@@ -129,6 +139,12 @@ void check_map(std::string_view op, const Shape& x) {
   if (x.rank() != 4 || x[2] < 1 || x[3] < 1) throw UsageError("{}: expected [N,C,H,W], found {}", op, x.str());
 }
 
+void check_map_backward(std::string_view op, const Tensor& dy, const Shape& input) {
+  check_map(op, input);
+  check_map(op, dy.shape());
+  check_shape(op, "dy", dy, {input[0], input[1], dy.dim(2), dy.dim(3)});
+}
+
 void check_cross_entropy(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& class_weight) {
   if (logits.shape().rank() != 2 || logits.dim(1) < 1)
     throw UsageError("{}: expected logits [N,C], found {}", op, logits.shape().str());
@@ -141,6 +157,12 @@ void check_bce(std::string_view op, const Tensor& logits, const Tensor& target, 
   if (logits.shape().rank() != 2) throw UsageError("{}: expected logits [N,C], found {}", op, logits.shape().str());
   check_same_shape(op, logits, target);
   check_shape(op, "pos_weight", pos_weight, {logits.dim(1)}, true);
+}
+
+void check_ema(const std::vector<Tensor>& averages, const std::vector<Tensor>& values) {
+  if (averages.size() != values.size())
+    throw UsageError("ema_: {} averages for {} values", averages.size(), values.size());
+  for (std::size_t i = 0; i < averages.size(); ++i) check_same_shape("ema_", averages[i], values[i]);
 }
 
 void check_slots(std::string_view op, const std::vector<OptimizerSlot>& slots, bool needs_m, bool needs_v) {

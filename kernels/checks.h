@@ -25,6 +25,9 @@ void check_batch_norm_backward(std::string_view op, const Tensor& x, const Tenso
                                const BatchNormParams& p);
 /// Weight and bias have the shape of x's last `axes` dimensions.
 void check_layer_norm(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& bias, int axes);
+/// mean and inv_std hold one value a row, dy has x's shape.
+void check_layer_norm_backward(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& mean,
+                               const Tensor& inv_std, const Tensor& dy, int axes);
 /// Returns the joined shape.
 Shape check_concat(const std::vector<Tensor>& xs, int axis);
 void check_slice(const Tensor& x, const std::vector<std::int64_t>& begin, const Shape& extent);
@@ -40,9 +43,13 @@ void check_sum_to(const Shape& from, const Shape& to);
 /// Windows of at most 256 positions, so that one byte names a position.
 void check_max_pool(const Pool2dParams& p);
 void check_map(std::string_view op, const Shape& x);
+/// dy [N,C,OH,OW] is the gradient of a map made from `input` [N,C,H,W].
+void check_map_backward(std::string_view op, const Tensor& dy, const Shape& input);
 /// logits [N,C], target i64 [N], class_weight [C] or absent.
 void check_cross_entropy(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& class_weight);
 void check_bce(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& pos_weight);
+/// As many values as averages, of the same shapes.
+void check_ema(const std::vector<Tensor>& averages, const std::vector<Tensor>& values);
 /// Every tensor of a slot that is defined has the parameter's shape; m and v are there where the op needs them.
 void check_slots(std::string_view op, const std::vector<OptimizerSlot>& slots, bool needs_m, bool needs_v);
 

@@ -106,10 +106,7 @@ LayerNormResult CpuBackend::do_layer_norm(const Tensor& x_any, const Tensor& wei
 LayerNormGrads CpuBackend::do_layer_norm_backward(const Tensor& x_any, const Tensor& weight, const Tensor& mean,
                                                   const Tensor& inv_std, const Tensor& dy_any, int axes) {
   cpu::require_f32("layer_norm_backward", x_any);
-  check_layer_norm("layer_norm_backward", x_any, weight, weight, axes);
-  check_same_shape("layer_norm_backward", x_any, dy_any);
-  check_shape("layer_norm_backward", "mean", mean, leading(x_any.shape(), axes));
-  check_shape("layer_norm_backward", "inv_std", inv_std, mean.shape());
+  check_layer_norm_backward("layer_norm_backward", x_any, weight, mean, inv_std, dy_any, axes);
   const Tensor x = cpu::plain(x_any), dy = cpu::plain(dy_any);
   const std::int64_t n = weight.numel(), rows = n == 0 ? 0 : x.numel() / n;
   LayerNormGrads grads{cpu::empty(x.shape()), cpu::empty(weight.shape()), cpu::empty(weight.shape())};

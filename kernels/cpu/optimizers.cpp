@@ -105,12 +105,10 @@ void CpuBackend::do_rmsprop_(const std::vector<OptimizerSlot>& slots, const Rmsp
 }
 
 void CpuBackend::do_ema_(const std::vector<Tensor>& averages, const std::vector<Tensor>& values, double decay) {
-  if (averages.size() != values.size())
-    throw UsageError("ema_: {} averages for {} values", averages.size(), values.size());
+  check_ema(averages, values);
   std::vector<std::int64_t> sizes;
   std::vector<Tensor> plain_values;
   for (std::size_t i = 0; i < averages.size(); ++i) {
-    check_same_shape("ema_", averages[i], values[i]);
     require_plain_f32("ema_", averages[i]);
     cpu::require_f32("ema_", values[i]);
     sizes.push_back(averages[i].numel());

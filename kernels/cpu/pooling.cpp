@@ -175,9 +175,7 @@ Tensor CpuBackend::do_adaptive_avg_pool2d(const Tensor& x, std::int64_t height, 
 
 Tensor CpuBackend::do_adaptive_avg_pool2d_backward(const Tensor& dy_any, const Shape& input) {
   cpu::require_f32("adaptive_avg_pool2d_backward", dy_any);
-  check_map("adaptive_avg_pool2d_backward", input);
-  check_map("adaptive_avg_pool2d_backward", dy_any.shape());
-  check_shape("adaptive_avg_pool2d_backward", "dy", dy_any, {input[0], input[1], dy_any.dim(2), dy_any.dim(3)});
+  check_map_backward("adaptive_avg_pool2d_backward", dy_any, input);
   // The head of a network works in plain layout, the features before its global average are blocked: a vector of
   // channels is cheap to rearrange, the map it becomes is not.
   const bool global = dy_any.dim(2) * dy_any.dim(3) == 1 && input[1] >= cpu::channel_block();

@@ -100,9 +100,7 @@ Tensor CpuBackend::do_resize_bilinear(const Tensor& x, std::int64_t height, std:
 
 Tensor CpuBackend::do_resize_bilinear_backward(const Tensor& dy, const Shape& input) {
   cpu::require_f32("resize_bilinear_backward", dy);
-  check_map("resize_bilinear_backward", input);
-  check_map("resize_bilinear_backward", dy.shape());
-  check_shape("resize_bilinear_backward", "dy", dy, {input[0], input[1], dy.dim(2), dy.dim(3)});
+  check_map_backward("resize_bilinear_backward", dy, input);
   Tensor dx = cpu::empty_like(dy, input, DType::f32);
   const Geometry g{line(input[2], dy.dim(2)), line(input[3], dy.dim(3)), input[3]};
   const float* from = dy.data<float>();

@@ -45,8 +45,7 @@ LayerNormResult ReferenceBackend::do_layer_norm(const Tensor& x_, const Tensor& 
 
 LayerNormGrads ReferenceBackend::do_layer_norm_backward(const Tensor& x_, const Tensor& weight, const Tensor& mean_,
                                                         const Tensor& inv_std_, const Tensor& dy_, int axes) {
-  check_layer_norm("layer_norm_backward", x_, weight, weight, axes);
-  check_same_shape("layer_norm_backward", x_, dy_);
+  check_layer_norm_backward("layer_norm_backward", x_, weight, mean_, inv_std_, dy_, axes);
   const std::int64_t length = row_length(x_.shape(), axes), rows = length == 0 ? 0 : x_.numel() / length;
   const reference::Dense x(x_), w(weight), dy(dy_), mean(mean_), inv_std(inv_std_);
   reference::Doubles dx = reference::zeros(x_.numel()), dw = reference::zeros(length), db = dw;

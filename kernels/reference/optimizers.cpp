@@ -74,10 +74,8 @@ void ReferenceBackend::do_rmsprop_(const std::vector<OptimizerSlot>& slots, cons
 }
 
 void ReferenceBackend::do_ema_(const std::vector<Tensor>& averages, const std::vector<Tensor>& values, double decay) {
-  if (averages.size() != values.size())
-    throw UsageError("ema_: {} averages for {} values", averages.size(), values.size());
+  check_ema(averages, values);
   for (std::size_t k = 0; k < averages.size(); ++k) {
-    check_same_shape("ema_", averages[k], values[k]);
     const Dense value(values[k]);
     Doubles average = to_vector<double>(averages[k]);
     for (std::size_t i = 0; i < average.size(); ++i)

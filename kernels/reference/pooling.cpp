@@ -140,8 +140,7 @@ Tensor ReferenceBackend::do_adaptive_avg_pool2d(const Tensor& x, std::int64_t he
 }
 
 Tensor ReferenceBackend::do_adaptive_avg_pool2d_backward(const Tensor& dy, const Shape& input) {
-  check_map("adaptive_avg_pool2d_backward", input);
-  check_map("adaptive_avg_pool2d_backward", dy.shape());
+  check_map_backward("adaptive_avg_pool2d_backward", dy, input);
   return spread(dy, input, adaptive_window(input, dy.dim(2), dy.dim(3)));
 }
 

@@ -54,8 +54,7 @@ Tensor ReferenceBackend::do_resize_bilinear(const Tensor& x_, std::int64_t heigh
 }
 
 Tensor ReferenceBackend::do_resize_bilinear_backward(const Tensor& dy_, const Shape& input) {
-  check_map("resize_bilinear_backward", input);
-  check_map("resize_bilinear_backward", dy_.shape());
+  check_map_backward("resize_bilinear_backward", dy_, input);
   const reference::Dense dy(dy_);
   reference::Doubles dx = reference::zeros(input.numel());
   for_each_term(input, dy_.shape(), [&](std::size_t out, std::size_t in, double weight) {

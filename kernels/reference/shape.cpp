@@ -32,7 +32,8 @@ void place(const Tensor& x, const Tensor& y, const Index& begin) {
 }  // namespace
 
 Tensor ReferenceBackend::do_concat(const std::vector<Tensor>& xs, int axis) {
-  Tensor y = empty(check_concat(xs, axis), xs[0].dtype());
+  const Shape shape = check_concat(xs, axis);
+  Tensor y = empty(shape, xs[0].dtype());
   Index begin(y.shape().dims().size(), 0);
   for (const Tensor& x : xs) {
     place(x, y, begin);
