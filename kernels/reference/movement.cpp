@@ -1,5 +1,7 @@
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "engine/tensor/half.h"
 #include "kernels/checks.h"
@@ -8,6 +10,17 @@
 
 namespace engine {
 namespace {
+
+// NaN becomes 0, and what does not fit the nearest integer that does: a plain cast would be undefined.
+template <class To, class From>
+To integer(From v) {
+  if constexpr (std::is_floating_point_v<From>) {
+    if (std::isnan(v)) return 0;
+    if (v >= std::ldexp(1.0, std::numeric_limits<To>::digits)) return std::numeric_limits<To>::max();
+    if (v <= static_cast<From>(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
+  }
+  return static_cast<To>(v);
+}
 
 template <class T>
 Tensor convert(const Tensor& x, DType dtype) {
@@ -23,9 +36,9 @@ Tensor convert(const Tensor& x, DType dtype) {
       case DType::bf16:
         static_cast<std::uint16_t*>(y.raw())[i] = bf16_from_f32(static_cast<float>(values[i]));
         break;
-      case DType::i32: y.data<std::int32_t>()[i] = static_cast<std::int32_t>(values[i]); break;
-      case DType::i64: y.data<std::int64_t>()[i] = static_cast<std::int64_t>(values[i]); break;
-      case DType::u8: y.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(values[i]); break;
+      case DType::i32: y.data<std::int32_t>()[i] = integer<std::int32_t>(values[i]); break;
+      case DType::i64: y.data<std::int64_t>()[i] = integer<std::int64_t>(values[i]); break;
+      case DType::u8: y.data<std::uint8_t>()[i] = integer<std::uint8_t>(values[i]); break;
     }
   }
   return y;
