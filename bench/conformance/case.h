@@ -21,9 +21,10 @@ struct Input {
   std::string name;
   Shape shape;
   std::vector<double> values;
-  bool integer = false;         ///< i64 whatever element type is tested
-  bool differentiable = true;   ///< a gradient is asked for and checked
-  bool written = false;         ///< the contract says it is written; all others must come back untouched
+  bool integer = false;        ///< i64 whatever element type is tested
+  bool differentiable = true;  ///< a gradient is asked for and checked
+  bool written = false;        ///< the contract says it is written; all others must come back untouched
+  bool plain = false;          ///< the contract has it in plain layout (parameters); others come in any layout
 };
 
 /// One call of the case's operations, with sizes and attributes.
@@ -35,17 +36,18 @@ struct Config {
   std::function<Variable(const Variables&)> function = nullptr;
   /// Used instead of `function` by operations without a gradient: returns what is compared.
   std::function<Tensors(Backend&, const Tensors&)> direct = nullptr;
-  std::int64_t reduction = 1;   ///< length of the longest sum behind one number, for the tolerance
-  double flops = 0;             ///< of the forward operation
+  std::int64_t reduction = 1;  ///< length of the longest sum behind one number, for the tolerance
+  double terms = 0;            ///< size of terms that may cancel: errors are measured on it where results are smaller
+  double flops = 0;            ///< of the forward operation
   double backward_flops = 0;
-  bool smooth = true;           ///< false where the inputs sit on corners: no finite differences there
+  bool smooth = true;  ///< false where the inputs sit on corners: no finite differences there
 };
 
 struct Case {
   std::string name;
-  std::vector<std::string> ops;  ///< what it covers, as named in ops.def
-  std::function<std::vector<Config>(std::uint64_t seed)> configs;      ///< small and awkward
-  std::function<std::vector<Config>(std::uint64_t seed)> benchmarks;   ///< of the sizes networks have
+  std::vector<std::string> ops;                                       ///< what it covers, as named in ops.def
+  std::function<std::vector<Config>(std::uint64_t seed)> configs;     ///< small and awkward
+  std::function<std::vector<Config>(std::uint64_t seed)> benchmarks;  ///< of the sizes networks have
 };
 
 /// All cases, in the order of ops.def.

@@ -38,9 +38,8 @@ Input Data::ties(std::string name, const Shape& shape) {
 }
 
 Input Data::labels(std::string name, std::int64_t n, std::int64_t classes) {
-  Input x = make(std::move(name), {n}, [&] {
-    return static_cast<double>(random_.below(static_cast<std::uint32_t>(classes)));
-  });
+  Input x = make(std::move(name), {n},
+                 [&] { return static_cast<double>(random_.below(static_cast<std::uint32_t>(classes))); });
   x.integer = true;
   x.differentiable = false;
   return x;

@@ -24,7 +24,23 @@ class Data {
   Random random_;
 };
 
-inline Input constant(Input x) { x.differentiable = false; return x; }
-inline Input written(Input x) { x.written = true; x.differentiable = false; return x; }
+inline Input constant(Input x) {
+  x.differentiable = false;
+  return x;
+}
+inline Input plain(Input x) {
+  x.plain = true;
+  return x;
+}
+inline Input written(Input x) {
+  x.written = true;
+  x.differentiable = false;
+  return x;
+}
+/// Written, and always in plain layout: parameters, their state and their averages.
+inline Input parameter(Input x) {
+  x.plain = true;
+  return written(std::move(x));
+}
 
 }  // namespace engine::conformance

@@ -11,20 +11,23 @@ Config softmax_config(Data& data, const Shape& x, int axis, bool logarithm, doub
   c.inputs = {data.normal("x", x, 0.0, spread)};
   c.function = [=](const Variables& v) { return logarithm ? log_softmax(v[0], axis) : softmax(v[0], axis); };
   c.reduction = x[axis];
+  c.terms = 1.0;  // y (dy - sum y dy), where y is almost 1
   c.flops = 5.0 * static_cast<double>(x.numel());
   c.backward_flops = 3.0 * static_cast<double>(x.numel());
   return c;
 }
 
 Case softmax_case(const std::string& name, bool logarithm) {
-  return {name, {name, name + "_backward"},
+  return {name,
+          {name, name + "_backward"},
           [=](std::uint64_t seed) {
             Data data(seed, name);
             return std::vector<Config>{
                 softmax_config(data, {13, 7}, 1, logarithm),      softmax_config(data, {1, 31}, 1, logarithm),
                 softmax_config(data, {5, 1}, 1, logarithm),       softmax_config(data, {2, 17, 3, 5}, 1, logarithm),
                 softmax_config(data, {2, 3, 33}, 0, logarithm),   softmax_config(data, {3, 5, 2, 7}, 3, logarithm),
-                softmax_config(data, {4, 9}, 1, logarithm, 50.0), softmax_config(data, {3, 1000}, 1, logarithm)};
+                softmax_config(data, {4, 9}, 1, logarithm, 50.0), softmax_config(data, {3, 1000}, 1, logarithm),
+                softmax_config(data, {257, 131}, 1, logarithm),   softmax_config(data, {2, 37, 29, 31}, 1, logarithm)};
           },
           [=](std::uint64_t seed) {
             Data data(seed, name);
@@ -67,6 +70,7 @@ std::vector<Config> entropy_configs(std::uint64_t seed) {
   }
   list.push_back(entropy_config(data, 4, 1000, {}, false));
   list.push_back(entropy_config(data, 3, 1, {}, false));
+  list.push_back(entropy_config(data, 601, 33, {}, true));
   list.push_back(entropy_config(data, 3, 5, {}, false, {0, 1, 2}));
   list.back().smooth = false;  // nothing counts: the mean is NaN
   return list;
@@ -78,7 +82,8 @@ Config bce_config(Data& data, std::int64_t n, std::int64_t classes, Reduction re
   constexpr const char* reductions[] = {"mean", "sum", "none"};
   c.name = fmt::format("[{}, {}] {}{}{}", n, classes, reductions[static_cast<int>(reduction)],
                        pos_weight ? ", pos_weight" : "", missing_every ? ", missing labels" : "");
-  c.inputs = {data.normal("logits", {n, classes}, 0.0, spread), constant(data.uniform("target", {n, classes}, 0.0, 1.0))};
+  c.inputs = {data.normal("logits", {n, classes}, 0.0, spread),
+              constant(data.uniform("target", {n, classes}, 0.0, 1.0))};
   auto& target = c.inputs[1].values;
   for (std::size_t i = 0; i < target.size(); ++i) {
     if (i % 2 == 0) target[i] = target[i] < 0.4 ? 1.0 : 0.0;
@@ -103,6 +108,7 @@ std::vector<Config> bce_configs(std::uint64_t seed) {
       list.push_back(bce_config(data, 5, 14, r, weight, 3));
       list.push_back(bce_config(data, 3, 5, r, weight, 1));  // no label at all
       list.push_back(bce_config(data, 1, 1, r, weight, 0, 40.0));
+      list.push_back(bce_config(data, 211, 13, r, weight, 4));
     }
   return list;
 }
@@ -112,7 +118,9 @@ std::vector<Config> bce_configs(std::uint64_t seed) {
 std::vector<Case> loss_cases() {
   return {softmax_case("softmax", false),
           softmax_case("log_softmax", true),
-          {"softmax_cross_entropy", {"softmax_cross_entropy", "softmax_cross_entropy_backward"}, entropy_configs,
+          {"softmax_cross_entropy",
+           {"softmax_cross_entropy", "softmax_cross_entropy_backward"},
+           entropy_configs,
            [](std::uint64_t seed) {
              Data data(seed, "large");
              return std::vector<Config>{entropy_config(data, 1024, 1000, {}, false)};

@@ -10,8 +10,7 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
 
-Config direct(std::string name, std::vector<Input> inputs,
-              std::function<Tensors(Backend&, const Tensors&)> f) {
+Config direct(std::string name, std::vector<Input> inputs, std::function<Tensors(Backend&, const Tensors&)> f) {
   Config c;
   c.name = std::move(name);
   c.inputs = std::move(inputs);
@@ -20,7 +19,8 @@ Config direct(std::string name, std::vector<Input> inputs,
 }
 
 const std::vector<Shape>& shapes() {
-  static const std::vector<Shape> list = {{}, {1}, {31}, {13, 7}, {1, 3, 1, 1}, {2, 17, 5, 3}, {2, 33, 7, 9}};
+  static const std::vector<Shape> list = {{},           {1},           {31},          {13, 7},
+                                          {1, 3, 1, 1}, {2, 17, 5, 3}, {2, 33, 7, 9}, {2, 19, 37, 41}};
   return list;
 }
 
@@ -52,10 +52,16 @@ Case simple(const std::string& name, std::vector<std::string> ops,
 std::vector<Config> cast_configs(std::uint64_t seed) {
   std::vector<Config> list;
   Data data(seed, "cast");
-  for (const Shape& s : {Shape{31}, Shape{2, 17, 5, 3}})
-    for (DType to : {DType::f32, DType::i64, DType::i32})
+  for (const Shape& s : {Shape{31}, Shape{2, 17, 5, 3}, Shape{2, 19, 37, 41}})
+    for (DType to : {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64, DType::i32})
       list.push_back(direct(fmt::format("{} to {}", s.str(), name_of(to)), {constant(data.normal("x", s, 0, 30))},
                             [to](Backend& b, const Tensors& in) { return Tensors{b.cast(in[0], to)}; }));
+  for (DType to : {DType::f16, DType::bf16, DType::i32, DType::i64, DType::u8}) {
+    Input odd = constant(data.normal("x", {9}));
+    odd.values = {nan, inf, -inf, 1e30, -1e30, -0.9, 0.9, 254.9, -254.9};
+    list.push_back(direct(fmt::format("odd values to {}", name_of(to)), {odd},
+                          [to](Backend& b, const Tensors& in) { return Tensors{b.cast(in[0], to)}; }));
+  }
   list.push_back(direct("i64 to the floating type", {data.labels("x", 33, 100), constant(data.normal("like", {1}))},
                         [](Backend& b, const Tensors& in) { return Tensors{b.cast(in[0], in[1].dtype())}; }));
   return list;
@@ -65,7 +71,7 @@ std::vector<Config> fill_configs(std::uint64_t seed) {
   std::vector<Config> list;
   Data data(seed, "fill_");
   for (double value : {0.0, -1.5, nan, inf})
-    for (const Shape& s : {Shape{1}, Shape{13, 7}, Shape{2, 17, 5, 3}})
+    for (const Shape& s : {Shape{1}, Shape{13, 7}, Shape{2, 17, 5, 3}, Shape{2, 19, 37, 41}})
       list.push_back(direct(fmt::format("{} with {}", s.str(), value), {written(data.normal("x", s))},
                             [value](Backend& b, const Tensors& in) {
                               b.fill_(in[0], value);
@@ -90,10 +96,10 @@ std::vector<Config> nonfinite_configs(std::uint64_t seed) {
   std::vector<Config> list;
   Data data(seed, "has_nonfinite");
   const auto ask = [](Backend& b, const Tensors& in) {
-    const double answer = b.has_nonfinite(in[0]) ? 1.0 : 0.0;
-    return Tensors{b.from_host(&answer, {}, DType::f64)};
+    const std::int32_t answer = b.has_nonfinite(in[0]) ? 1 : 0;
+    return Tensors{b.from_host(&answer, {}, DType::i32)};
   };
-  for (const Shape& s : {Shape{}, Shape{31}, Shape{2, 17, 5, 3}})
+  for (const Shape& s : {Shape{}, Shape{31}, Shape{2, 17, 5, 3}, Shape{2, 19, 37, 41}})
     for (double odd : {0.0, nan, inf, -inf})
       for (bool last : {false, true}) {
         Input x = constant(data.normal("x", s));
@@ -118,16 +124,23 @@ std::vector<Case> movement_cases() {
       simple("to_host", {"from_host", "to_host"}, there_and_back),
       simple("to_plain", {"to_plain"}, [](Backend& b, const Tensors& in) { return Tensors{b.to_plain(in[0])}; }),
       simple("clone", {"clone"}, [](Backend& b, const Tensors& in) { return Tensors{b.clone(in[0])}; }),
-      {"cast", {"cast"}, cast_configs,
+      {"cast",
+       {"cast"},
+       cast_configs,
        [](std::uint64_t seed) {
          return large(seed, [](Backend& b, const Tensors& in) { return Tensors{b.cast(in[0], DType::i32)}; });
        }},
-      {"fill_", {"fill_"}, fill_configs, [=](std::uint64_t seed) {
+      {"fill_",
+       {"fill_"},
+       fill_configs,
+       [=](std::uint64_t seed) {
          auto list = large(seed, fill_five);
          list[0].inputs[0].written = true;
          return list;
        }},
-      {"copy_", {"copy_"}, copy_configs,
+      {"copy_",
+       {"copy_"},
+       copy_configs,
        [](std::uint64_t seed) {
          auto list = large(seed, [](Backend& b, const Tensors& in) {
            b.copy_(in[1], in[0]);

@@ -13,9 +13,20 @@ const std::vector<Shape>& small() {
   static const std::vector<Shape> list = {{1}, {31}, {5, 3, 3, 3}, {33, 7}};
   return list;
 }
+// Enough elements for a second thread, whose range begins inside a parameter.
+const std::vector<Shape>& larger() {
+  static const std::vector<Shape> list = {{193, 211}, {7}};
+  return list;
+}
 const std::vector<Shape>& resnet_like() {
   static const std::vector<Shape> list = {{512, 512, 3, 3}, {2048, 1024, 1, 1}, {1000, 2048}, {2048}};
   return list;
+}
+
+std::string sizes_of(const std::vector<Shape>& shapes) {
+  std::string s = ":";
+  for (const Shape& shape : shapes) s += " " + shape.str();
+  return s;
 }
 
 // Per parameter: param, grad, m, v. Two groups with different rates and decays.
@@ -25,10 +36,10 @@ Config optimizer_config(std::string name, Data& data, const std::vector<Shape>& 
   c.name = std::move(name);
   double n = 0;
   for (const Shape& s : shapes) {
-    c.inputs.push_back(written(data.normal("param", s)));
+    c.inputs.push_back(parameter(data.normal("param", s)));
     c.inputs.push_back(constant(data.normal("grad", s)));
-    if (m) c.inputs.push_back(written(data.normal("m", s, 0.0, 0.5)));
-    if (v) c.inputs.push_back(written(data.uniform("v", s, 0.1, 1.0)));
+    if (m) c.inputs.push_back(parameter(data.normal("m", s, 0.0, 0.5)));
+    if (v) c.inputs.push_back(parameter(data.uniform("v", s, 0.1, 1.0)));
     n += static_cast<double>(s.numel());
   }
   c.direct = [=, count = shapes.size()](Backend& b, const Tensors& in) {
@@ -46,15 +57,18 @@ Config optimizer_config(std::string name, Data& data, const std::vector<Shape>& 
     run(b, slots);
     return Tensors{};
   };
+  c.terms = 1.0;
   c.flops = n * flops_each;
   return c;
 }
 
 Config sgd_config(Data& data, const std::vector<Shape>& shapes, const SgdParams& p) {
-  return optimizer_config(fmt::format("momentum {} dampening {}{}{}", p.momentum, p.dampening,
-                                      p.nesterov ? " nesterov" : "", p.first_step ? " first" : ""),
-                          data, shapes, p.momentum != 0.0, false,
-                          [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.sgd_(s, p); }, 6.0);
+  return optimizer_config(
+      fmt::format("momentum {} dampening {}{}{}", p.momentum, p.dampening, p.nesterov ? " nesterov" : "",
+                  p.first_step ? " first" : "") +
+          sizes_of(shapes),
+      data, shapes, p.momentum != 0.0, false, [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.sgd_(s, p); },
+      6.0);
 }
 
 List sgd_configs(std::uint64_t seed) {
@@ -62,12 +76,13 @@ List sgd_configs(std::uint64_t seed) {
   return {sgd_config(data, small(), {0.0, 0.0, false, false}), sgd_config(data, small(), {0.9, 0.0, false, true}),
           sgd_config(data, small(), {0.9, 0.0, false, false}), sgd_config(data, small(), {0.9, 0.5, false, false}),
           sgd_config(data, small(), {0.9, 0.5, false, true}),  sgd_config(data, small(), {0.9, 0.0, true, true}),
-          sgd_config(data, small(), {0.9, 0.0, true, false})};
+          sgd_config(data, small(), {0.9, 0.0, true, false}),  sgd_config(data, larger(), {0.9, 0.0, false, false})};
 }
 
 Config adam_config(Data& data, const std::vector<Shape>& shapes, const AdamParams& p) {
-  return optimizer_config(fmt::format("step {}{}", p.step, p.decoupled ? " decoupled" : ""), data, shapes, true, true,
-                          [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.adam_(s, p); }, 14.0);
+  return optimizer_config(
+      fmt::format("step {}{}", p.step, p.decoupled ? " decoupled" : "") + sizes_of(shapes), data, shapes, true, true,
+      [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.adam_(s, p); }, 14.0);
 }
 
 List adam_configs(std::uint64_t seed) {
@@ -85,20 +100,21 @@ List adam_configs(std::uint64_t seed) {
       list.push_back(adam_config(data, small(), p));
       list.back().name += ", other betas";
     }
+  list.push_back(adam_config(data, larger(), {}));
   return list;
 }
 
 Config rmsprop_config(Data& data, const std::vector<Shape>& shapes, const RmspropParams& p) {
-  return optimizer_config(fmt::format("alpha {} eps {} momentum {}", p.alpha, p.eps, p.momentum), data, shapes,
-                          p.momentum != 0.0, true,
-                          [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.rmsprop_(s, p); }, 9.0);
+  return optimizer_config(
+      fmt::format("alpha {} eps {} momentum {}", p.alpha, p.eps, p.momentum) + sizes_of(shapes), data, shapes,
+      p.momentum != 0.0, true, [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.rmsprop_(s, p); }, 9.0);
 }
 
 Config ema_config(Data& data, const std::vector<Shape>& shapes, double decay) {
   Config c;
-  c.name = fmt::format("decay {}", decay);
+  c.name = fmt::format("decay {}", decay) + sizes_of(shapes);
   for (const Shape& s : shapes) {
-    c.inputs.push_back(written(data.normal("average", s)));
+    c.inputs.push_back(parameter(data.normal("average", s)));
     c.inputs.push_back(constant(data.normal("value", s)));
     c.flops += 3.0 * static_cast<double>(s.numel());
   }
@@ -116,7 +132,7 @@ Config ema_config(Data& data, const std::vector<Shape>& shapes, double decay) {
 
 Config clip_config(Data& data, const std::vector<Shape>& shapes, double max_norm) {
   Config c;
-  c.name = fmt::format("max {}", max_norm);
+  c.name = fmt::format("max {}", max_norm) + sizes_of(shapes);
   for (const Shape& s : shapes) {
     c.inputs.push_back(written(data.normal("grad", s)));
     c.reduction += s.numel();
@@ -130,41 +146,49 @@ Config clip_config(Data& data, const std::vector<Shape>& shapes, double max_norm
 
 std::vector<Case> optimizer_cases() {
   return {
-      {"sgd_", {"sgd_"}, sgd_configs,
+      {"sgd_",
+       {"sgd_"},
+       sgd_configs,
        [](std::uint64_t seed) {
          Data data(seed, "large");
          return List{sgd_config(data, resnet_like(), {0.9, 0.0, false, false})};
        }},
-      {"adam_", {"adam_"}, adam_configs,
+      {"adam_",
+       {"adam_"},
+       adam_configs,
        [](std::uint64_t seed) {
          Data data(seed, "large");
          return List{adam_config(data, resnet_like(), {})};
        }},
-      {"rmsprop_", {"rmsprop_"},
+      {"rmsprop_",
+       {"rmsprop_"},
        [](std::uint64_t seed) {
          Data data(seed, "rmsprop_");
          return List{rmsprop_config(data, small(), {}), rmsprop_config(data, small(), {0.9, 0.0316, 0.9}),
-                     rmsprop_config(data, small(), {0.5, 0.1, 0.0})};
+                     rmsprop_config(data, small(), {0.5, 0.1, 0.0}), rmsprop_config(data, larger(), {})};
        },
        [](std::uint64_t seed) {
          Data data(seed, "large");
          return List{rmsprop_config(data, resnet_like(), {0.9, 0.0316, 0.9})};
        }},
-      {"ema_", {"ema_"},
+      {"ema_",
+       {"ema_"},
        [](std::uint64_t seed) {
          Data data(seed, "ema_");
-         return List{ema_config(data, small(), 0.99), ema_config(data, {{2, 17, 5, 3}}, 0.3)};
+         return List{ema_config(data, small(), 0.99), ema_config(data, {{2, 17, 5, 3}}, 0.3),
+                     ema_config(data, larger(), 0.9)};
        },
        [](std::uint64_t seed) {
          Data data(seed, "large");
          return List{ema_config(data, resnet_like(), 0.999)};
        }},
-      {"clip_grad_norm_", {"clip_grad_norm_"},
+      {"clip_grad_norm_",
+       {"clip_grad_norm_"},
        [](std::uint64_t seed) {
          Data data(seed, "clip_grad_norm_");
-         return List{clip_config(data, small(), 1.0), clip_config(data, small(), 1e6),
-                     clip_config(data, {{1}}, 1e-3),
-                     clip_config(data, small(), std::numeric_limits<double>::infinity())};
+         return List{clip_config(data, small(), 1.0), clip_config(data, small(), 1e6), clip_config(data, {{1}}, 1e-3),
+                     clip_config(data, small(), std::numeric_limits<double>::infinity()),
+                     clip_config(data, larger(), 0.5)};
        },
        [](std::uint64_t seed) {
          Data data(seed, "large");

@@ -31,6 +31,7 @@ const std::vector<Pool>& pools() {
       {"one pixel", {2, 9, 1, 1}, square(1, 1, 0)},
       {"2x3 stride 3x1, uneven padding", {2, 6, 8, 7}, {{2, 3}, {3, 1}, {1, 0, 0, 2}, false, true}},
       {"gaps between windows", {1, 4, 11, 9}, square(2, 3, 0)},
+      {"two threads", {2, 19, 37, 41}, square(3, 2, 1)},
   };
   return list;
 }
@@ -39,7 +40,9 @@ Config pool_config(Input x, const Pool& pool, bool maximum) {
   Config c;
   c.name = fmt::format("{} {}", pool.name, pool.x.str());
   c.inputs = {std::move(x)};
-  c.function = [p = pool.p, maximum](const Variables& v) { return maximum ? max_pool2d(v[0], p) : avg_pool2d(v[0], p); };
+  c.function = [p = pool.p, maximum](const Variables& v) {
+    return maximum ? max_pool2d(v[0], p) : avg_pool2d(v[0], p);
+  };
   c.reduction = pool.p.kernel[0] * pool.p.kernel[1];
   c.flops = static_cast<double>(pool2d_output_shape(pool.x, pool.p).numel() * c.reduction);
   c.backward_flops = c.flops;
@@ -97,33 +100,43 @@ Config resize_config(Data& data, const Shape& x, std::int64_t h, std::int64_t w)
 std::vector<Case> pooling_cases() {
   const Pool large{"resnet", {8, 64, 112, 112}, square(3, 2, 1)};
   return {
-      {"max_pool2d", {"max_pool2d", "max_pool2d_backward"}, max_configs,
+      {"max_pool2d",
+       {"max_pool2d", "max_pool2d_backward"},
+       max_configs,
        [=](std::uint64_t seed) {
          Data data(seed, "large");
          return std::vector<Config>{pool_config(data.uniform("x", large.x, -1, 1), large, true)};
        }},
-      {"avg_pool2d", {"avg_pool2d", "avg_pool2d_backward"}, average_configs,
+      {"avg_pool2d",
+       {"avg_pool2d", "avg_pool2d_backward"},
+       average_configs,
        [=](std::uint64_t seed) {
          Data data(seed, "large");
          return std::vector<Config>{pool_config(data.uniform("x", large.x, -1, 1), large, false)};
        }},
-      {"adaptive_avg_pool2d", {"adaptive_avg_pool2d", "adaptive_avg_pool2d_backward"},
+      {"adaptive_avg_pool2d",
+       {"adaptive_avg_pool2d", "adaptive_avg_pool2d_backward"},
        [](std::uint64_t seed) {
          Data data(seed, "adaptive_avg_pool2d");
-         return std::vector<Config>{adaptive_config(data, {2, 17, 5, 3}, 1, 1), adaptive_config(data, {1, 33, 13, 9}, 7, 7),
-                                    adaptive_config(data, {3, 16, 1, 1}, 1, 1), adaptive_config(data, {2, 5, 3, 5}, 7, 7),
-                                    adaptive_config(data, {1, 1, 31, 33}, 3, 2)};
+         return std::vector<Config>{
+             adaptive_config(data, {2, 17, 5, 3}, 1, 1),  adaptive_config(data, {1, 33, 13, 9}, 7, 7),
+             adaptive_config(data, {3, 16, 1, 1}, 1, 1),  adaptive_config(data, {2, 5, 3, 5}, 7, 7),
+             adaptive_config(data, {1, 1, 31, 33}, 3, 2), adaptive_config(data, {2, 19, 37, 41}, 5, 3),
+             adaptive_config(data, {2, 19, 37, 41}, 1, 1)};
        },
        [](std::uint64_t seed) {
          Data data(seed, "large");
          return std::vector<Config>{adaptive_config(data, {8, 2048, 7, 7}, 1, 1)};
        }},
-      {"resize_bilinear", {"resize_bilinear", "resize_bilinear_backward"},
+      {"resize_bilinear",
+       {"resize_bilinear", "resize_bilinear_backward"},
        [](std::uint64_t seed) {
          Data data(seed, "resize_bilinear");
-         return std::vector<Config>{resize_config(data, {2, 3, 5, 7}, 13, 11), resize_config(data, {1, 17, 13, 9}, 5, 7),
-                                    resize_config(data, {2, 16, 3, 3}, 6, 6), resize_config(data, {1, 5, 1, 1}, 3, 5),
-                                    resize_config(data, {2, 3, 7, 6}, 1, 1), resize_config(data, {1, 2, 9, 9}, 9, 9)};
+         return std::vector<Config>{
+             resize_config(data, {2, 3, 5, 7}, 13, 11),   resize_config(data, {1, 17, 13, 9}, 5, 7),
+             resize_config(data, {2, 16, 3, 3}, 6, 6),    resize_config(data, {1, 5, 1, 1}, 3, 5),
+             resize_config(data, {2, 3, 7, 6}, 1, 1),     resize_config(data, {1, 2, 9, 9}, 9, 9),
+             resize_config(data, {2, 19, 31, 17}, 43, 37)};
        },
        [](std::uint64_t seed) {
          Data data(seed, "large");

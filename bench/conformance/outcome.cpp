@@ -1,0 +1,141 @@
+#include "bench/conformance/outcome.h"
+
+#include <limits>
+
+#include "bench/conformance/auditor.h"
+#include "bench/conformance/data.h"
+#include "engine/autograd/tape.h"
+#include "engine/tensor/half.h"
+
+namespace engine::conformance {
+namespace {
+
+bool is_carried(Arrangement a, std::size_t position) {
+  switch (a) {
+    case Arrangement::plain:
+      return false;
+    case Arrangement::carried:
+      return true;
+    case Arrangement::first_carried:
+      return position % 2 == 0;
+    case Arrangement::first_plain:
+      return position % 2 == 1;
+  }
+  return false;
+}
+
+// `position` counts the inputs of the call.
+Tensor make(const std::vector<double>& values, const Shape& shape, bool integer, const Call& how, std::size_t position,
+            bool always_plain = false) {
+  const Device device = how.backend.device();
+  if (integer) return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), shape, device);
+  std::vector<double> numbers(values);
+  for (double& v : numbers) v = rounded(v, how.rounding);
+  const Tensor x = from_vector(numbers, shape, device, how.dtype);
+  return shape.rank() == 4 && !always_plain && is_carried(how.arrangement, position) ? how.carry(x) : x;
+}
+
+std::vector<std::byte> bytes_of(const Tensor& x) {
+  std::vector<std::byte> bytes(x.bytes());
+  backend_of(x).to_host(x, bytes.data());
+  return bytes;
+}
+
+Entry entry(std::string what, const Tensor& x) {
+  if (!x.defined()) throw Error("{} is undefined", what);
+  return {std::move(what), x.shape(), x.dtype(), bytes_of(x), to_vector<double>(x)};
+}
+
+}  // namespace
+
+ActingBackend::ActingBackend(Backend& backend) : former_(backend_of(backend.device())) { register_backend(backend); }
+ActingBackend::~ActingBackend() { register_backend(former_); }
+
+double rounded(double v, DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return static_cast<double>(static_cast<float>(v));
+    case DType::f16:
+      return static_cast<double>(f32_from_f16(f16_from_f32(static_cast<float>(v))));
+    case DType::bf16:
+      return static_cast<double>(f32_from_bf16(bf16_from_f32(static_cast<float>(v))));
+    default:
+      return v;
+  }
+}
+
+Tensor carried(const Tensor& x) {
+  Backend& backend = backend_of(x);
+  const std::int64_t c = x.dim(1);
+  const Tensor nothing = full({c, c, 1, 1}, 0.0, x.dtype(), x.device());
+  Tensor y = backend.conv2d(full(x.shape(), 0.0, x.dtype(), x.device()), nothing, {}, {});
+  // Copied rather than multiplied by one: NaN in one channel must not spread to the others.
+  if (!y.plain()) backend.copy_(y, x);
+  return y.plain() ? x : y;
+}
+
+bool has_own_layout(Backend& backend, DType dtype) {
+  return !carried(full({1, 32, 2, 2}, 0.0, dtype, backend.device())).plain();
+}
+
+std::vector<double> cotangent(const Config& config, const Shape& shape, std::uint64_t seed) {
+  return Data(seed, "cotangent of " + config.name).normal("dy", shape).values;
+}
+
+Outcome call(const Config& config, const Call& how) {
+  Auditor audited(how.backend);
+  Tensors inputs;
+  std::vector<std::vector<std::byte>> before;
+  for (std::size_t i = 0; i < config.inputs.size(); ++i) {
+    const Input& input = config.inputs[i];
+    inputs.push_back(make(input.values, input.shape, input.integer, how, i, input.plain));
+    before.push_back(bytes_of(inputs.back()));
+  }
+  std::vector<std::pair<std::string, Tensor>> results;
+  if (config.direct) {
+    Tensors found;
+    {
+      const ActingBackend acting(audited);
+      found = config.direct(audited, inputs);
+    }
+    for (std::size_t i = 0; i < found.size(); ++i)
+      results.emplace_back(found.size() == 1 ? "result" : fmt::format("result {}", i), found[i]);
+  } else {
+    Variables variables;
+    bool differentiable = false;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      variables.emplace_back(inputs[i], config.inputs[i].differentiable);
+      differentiable = differentiable || config.inputs[i].differentiable;
+    }
+    Tape tape;
+    Variable y;
+    {
+      const ActingBackend acting(audited);
+      y = config.function(variables);
+    }
+    results.emplace_back("result", y.value());
+    if (differentiable) {
+      const Tensor dy = make(cotangent(config, y.shape(), how.seed), y.shape(), false, how, inputs.size());
+      const ActingBackend acting(audited);
+      tape.backward(y, dy);
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (config.inputs[i].differentiable)
+        results.emplace_back("gradient of " + config.inputs[i].name, variables[i].grad());
+  }
+  Outcome outcome;
+  outcome.broken_rules = audited.broken_rules();
+  for (const auto& [what, tensor] : results) outcome.entries.push_back(entry(what, tensor));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::string& name = config.inputs[i].name;
+    if (config.inputs[i].written)
+      outcome.entries.push_back(entry(name + " afterwards", inputs[i]));
+    else if (bytes_of(inputs[i]) != before[i])
+      outcome.broken_rules.push_back(name + " was changed");
+  }
+  for (const auto& [what, tensor] : results)
+    if (is_floating(tensor.dtype())) backend_of(tensor).fill_(tensor, std::numeric_limits<double>::quiet_NaN());
+  return outcome;
+}
+
+}  // namespace engine::conformance
