@@ -14,16 +14,18 @@ namespace fs = std::filesystem;
 
 TEST_CASE("A run whose numbers overflow ends with code 4 and names operation, layer and step") {
   const TemporaryFolder folder;
-  for (const char* rate : {"1e30", "1e38"}) {
+  const auto diverged = [&](const std::string& rate, const std::string& where) {
     const Arguments command =
         train_command(FinishedRun::get().digits, folder / rate, 8) + Arguments{"--lr", rate, "--schedule", "constant"};
     const Result r = run(command);
     INFO(transcript(command, r));
     CHECK(r.code == 4);
     CHECK(r.out.empty());
-    CHECK(std::regex_search(r.err,
-                            std::regex("step [0-9]+: operation [a-z0-9_]+ of layer '[a-z0-9_.]+' gave NaN or Inf")));
-  }
+    CHECK(std::regex_search(r.err, std::regex("step 1: operation " + where)));
+  };
+  diverged("1e38", "conv2d of layer 'block1.conv' gave NaN or Inf in f32");
+  // Weights of 1e28 give activations that are finite and whose variance is not: the norm's result does not show it.
+  diverged("1e30", "batch_norm_train of layer 'block1.bn' gave NaN or Inf in buffer 'block1.bn.running_var'");
 }
 
 TEST_CASE("SIGINT saves, says how to go on, and exits with 130; the run can be resumed") {
