@@ -1,4 +1,5 @@
 // Data sets by the names of the command line.
+#include <array>
 #include <set>
 
 #include "engine/data/data_sources.h"
@@ -51,10 +52,14 @@ TEST_CASE("A folder with train, val and test gives three splits") {
   }
 }
 
-TEST_CASE("A class that only the test split has, or lacks, is refused") {
+TEST_CASE("A class that only a later split has, or lacks, is refused") {
   const test::TemporaryFolder folder;
   write_classes(folder / "train", 3);
   write_classes(folder / "test", 1);
+  test::write_picture(folder.path() / "val" / "perhaps" / "1.png");
+  CHECK_THROWS_WITH_AS(open_data("folder:" + folder.path().string(), {}), doctest::Contains("'perhaps' is no class"),
+                       DataError);
+  fs::remove_all(folder.path() / "val");
   test::write_picture(folder.path() / "test" / "perhaps" / "1.png");
   CHECK_THROWS_WITH_AS(open_data("folder:" + folder.path().string(), {}), doctest::Contains("'perhaps' is no class"),
                        DataError);
@@ -107,12 +112,20 @@ TEST_CASE("IDX folders bring train and test; their numbers are no patients") {
 TEST_CASE("A patient in two splits of a table is refused; without a group column nobody is") {
   const test::TemporaryFolder folder;
   const std::string source = "csv:" + (folder / "t.csv").string();
-  atomic_write(folder / "t.csv", "image,label,who,split\na,x,p1,train\nb,y,p2,train\nc,x,p3,val\nd,y,p2,test\n");
+  const auto write = [&](const std::string& of_val, const std::string& of_test) {
+    atomic_write(folder / "t.csv", "image,label,who,split\na,x,p1,train\nb,y,p2,train\nc,x," + of_val + ",val\nd,y," +
+                                       of_test + ",test\n");
+  };
   DataOptions o = no_validation();
+  write("p3", "p2");
   CHECK(size_of(open_data(source, o).test) == 1);
   o.csv.group_column = "who";
-  CHECK_THROWS_WITH_AS(open_data(source, o), doctest::Contains("group 'p2'"), DataError);
-  atomic_write(folder / "t.csv", "image,label,who,split\na,x,p1,train\nb,y,p2,train\nc,x,p3,val\nd,y,p4,test\n");
+  for (const auto& [of_val, of_test, leak] : {std::array{"p3", "p2", "p2"}, {"p1", "p4", "p1"}, {"p5", "p5", "p5"}}) {
+    write(of_val, of_test);
+    CHECK_THROWS_WITH_AS(open_data(source, o), doctest::Contains((std::string("group '") + leak + "'").c_str()),
+                         DataError);
+  }
+  write("p3", "p4");
   const DataSplits s = open_data(source, o);
   CHECK(size_of(s.train) == 2);
   CHECK(size_of(s.val) == 1);

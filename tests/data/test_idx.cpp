@@ -34,8 +34,8 @@ struct SmallSet {
 }  // namespace
 
 TEST_CASE("IDX arrays of one to four dimensions are read as they were written") {
-  for (const std::vector<std::uint32_t>& dims :
-       std::vector<std::vector<std::uint32_t>>{{7}, {2, 3}, {5, 3, 2}, {2, 1, 3, 2}, {0}, {0, 28, 28}}) {
+  for (const std::vector<std::uint32_t>& dims : std::vector<std::vector<std::uint32_t>>{
+           {7}, {2, 3}, {5, 3, 2}, {2, 1, 3, 2}, {0}, {0, 28, 28}, {300}, {70000}}) {
     std::size_t n = 1;
     for (const std::uint32_t d : dims) n *= d;
     const Buffer values = test::random_bytes(n, n + 1);

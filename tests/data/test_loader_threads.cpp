@@ -113,6 +113,23 @@ TEST_CASE("Several workers make batches at once") {
   CHECK(data.asked == 40);
 }
 
+TEST_CASE("A batch still in hand when a new epoch begins does not get into it") {
+  for (const int workers : {1, 2, 4}) {
+    CAPTURE(workers);
+    GatedDataset data(12);
+    LoaderOptions o = options_with(workers);
+    o.sampling = Sampling::shuffled;
+    Loader loader(data, small_plan(), o);
+    loader.start_epoch(0);
+    CHECK(becomes_true([&] { return data.asked >= std::min(workers, 3); }));
+    loader.start_epoch(1);
+    data.open();
+    std::vector<std::size_t> order;
+    for (Batch b; loader.next(b);) order.insert(order.end(), b.indices.begin(), b.indices.end());
+    CHECK(order == epoch_order(data, Sampling::shuffled, o.seed, 1));
+  }
+}
+
 TEST_CASE("A loader may go at any time: it waits for what is in hand and begins nothing new") {
   for (const int workers : {1, 2, 4}) {
     CAPTURE(workers);
