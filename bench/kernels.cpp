@@ -1,0 +1,143 @@
+#include "bench/kernels.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "bench/conformance/outcome.h"
+#include "engine/autograd/tape.h"
+
+namespace engine::bench {
+namespace {
+
+using conformance::Config;
+using conformance::Input;
+
+double median(std::vector<double> v) {
+  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
+  return v[v.size() / 2];
+}
+
+template <class F>
+double seconds_of(Device device, F&& f) {
+  const auto start = std::chrono::steady_clock::now();
+  f();
+  backend_of(device).synchronize();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Times of f, each after `before`, until they add up to `budget` seconds; five at least, after one that warms up.
+template <class F, class Before>
+std::vector<double> sample(Device device, double budget, F&& f, Before&& before) {
+  f();
+  std::vector<double> times;
+  double spent = 0;
+  while (times.size() < 5 || (spent < budget && times.size() < 1000)) {
+    before();
+    backend_of(device).synchronize();
+    times.push_back(seconds_of(device, f));
+    spent += times.back();
+  }
+  return times;
+}
+
+Tensor made(const Input& input, Device device) {
+  Tensor x = input.integer ? from_vector(input.values, input.shape, device, DType::i64)
+                           : from_vector(input.values, input.shape, device, DType::f32);
+  const bool activation = !input.integer && !input.plain && input.shape.rank() == 4;
+  return activation ? conformance::carried(x) : x;  // as it comes from the convolution before
+}
+
+// One benchmark: its inputs on the device, forward and (where there is one) backward.
+class Run {
+ public:
+  Run(const Config& config, Device device) : config_(config), device_(device) {
+    for (const Input& input : config.inputs) {
+      tensors_.push_back(made(input, device));
+      bytes_ += static_cast<double>(tensors_.back().bytes());
+      differentiable_ = differentiable_ || (config.function && input.differentiable);
+    }
+    if (!config.function) {
+      for (const Tensor& t : config.direct(backend_of(device), tensors_)) bytes_ += static_cast<double>(t.bytes());
+      return;
+    }
+    const Tensor y = variables_and(false);
+    bytes_ += static_cast<double>(y.bytes());
+    // The cotangent has the layout of the result, as in a network.
+    cotangent_ = backend_of(device).scale(y, 0.5);
+  }
+
+  void forward() const {
+    if (config_.function)
+      variables_and(false);
+    else
+      config_.direct(backend_of(device_), tensors_);
+  }
+  void forward_and_backward() const { variables_and(true); }
+  bool differentiable() const { return differentiable_; }
+  double bytes() const { return bytes_; }
+
+ private:
+  Tensor variables_and(bool backward) const {
+    conformance::Variables variables;
+    for (std::size_t i = 0; i < tensors_.size(); ++i)
+      variables.emplace_back(tensors_[i], backward && config_.inputs[i].differentiable);
+    if (!backward) return config_.function(variables).value();
+    Tape tape;
+    const Variable y = config_.function(variables);
+    tape.backward(y, cotangent_);
+    return y.value();
+  }
+
+  const Config& config_;
+  Device device_;
+  std::vector<Tensor> tensors_;
+  Tensor cotangent_;
+  bool differentiable_ = false;
+  double bytes_ = 0;
+};
+
+constexpr std::int64_t cache_filler = 48 << 20;  // f32 elements: 192 MiB, more than any last-level cache here
+
+}  // namespace
+
+MachineLimits measure_limits(Device device) {
+  Backend& backend = backend_of(device);
+  MachineLimits limits;
+  const std::int64_t n = 2048;
+  const Tensor a = full({n, n}, 0.5, DType::f32, device);
+  const auto products = sample(device, 0.5, [&] { backend.matmul(a, a, false, false); }, [] {});
+  limits.flops_per_second = 2.0 * std::pow(static_cast<double>(n), 3) / *std::min_element(products.begin(), products.end());
+  const Tensor x = full({cache_filler}, 1.0, DType::f32, device), y = full({cache_filler}, 2.0, DType::f32, device);
+  const auto sums = sample(device, 0.5, [&] { backend.accumulate_(x, y); }, [] {});
+  limits.bytes_per_second = 3.0 * static_cast<double>(x.bytes()) / *std::min_element(sums.begin(), sums.end());
+  return limits;
+}
+
+std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, std::uint64_t seed, double seconds) {
+  std::vector<KernelTime> rows;
+  if (!c.benchmarks) return rows;
+  const Tensor filler = full({cache_filler}, 0.0, DType::f32, device);
+  for (const Config& config : c.benchmarks(seed)) {
+    const Run run(config, device);
+    for (const bool backward : {false, true}) {
+      if (backward && !run.differentiable()) continue;
+      const auto once = [&] { backward ? run.forward_and_backward() : run.forward(); };
+      const auto warm = sample(device, seconds, once, [] {});
+      const auto cold = sample(device, seconds, once, [&] { backend_of(device).fill_(filler, 1.0); });
+      KernelTime row{c.name, config.name, backward};
+      row.warm_seconds = median(warm);
+      row.cold_seconds = median(cold);
+      std::vector<double> deviations;
+      for (const double t : warm) deviations.push_back(std::abs(t - row.warm_seconds));
+      row.spread = median(deviations) / row.warm_seconds;
+      row.flops = config.flops + (backward ? config.backward_flops : 0.0);
+      // Backward reads the inputs and the cotangent and writes a gradient an input: about twice the forward's bytes more.
+      row.bytes = run.bytes() * (backward ? 3.0 : 1.0);
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+}  // namespace engine::bench

@@ -1,0 +1,31 @@
+// Single operations at the sizes networks have: right first, then timed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bench/conformance/case.h"
+
+namespace engine::bench {
+
+/// What the machine can do, measured before anything else: the denominators of "% of limit".
+struct MachineLimits {
+  double flops_per_second = 0;  ///< of a large matrix product through the same backend
+  double bytes_per_second = 0;  ///< of an addition of tensors that no cache holds
+};
+MachineLimits measure_limits(Device device);
+
+struct KernelTime {
+  std::string of_case, config;
+  bool backward = false;    ///< forward and backward together
+  double warm_seconds = 0;  ///< median, called again and again
+  double cold_seconds = 0;  ///< median, caches overwritten before each call
+  double spread = 0;        ///< median absolute deviation of the warm times over their median
+  double flops = 0;
+  double bytes = 0;         ///< every input read once, every result written once
+};
+
+/// Times the benchmarks of a case, each for about `seconds` warm and cold.
+std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, std::uint64_t seed, double seconds);
+
+}  // namespace engine::bench

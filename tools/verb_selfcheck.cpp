@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+#include <regex>
+
+#include "bench/conformance/check.h"
+#include "tools/verb.h"
+
+namespace engine::tools {
+namespace {
+
+using conformance::Case;
+using conformance::Report;
+
+constexpr const char* examples = R"(
+Examples:
+  engine_train selfcheck
+  engine_train selfcheck --filter 'conv|norm' --seed 7)";
+
+struct Options {
+  Common common;
+  std::string filter;
+  bool quick = false;
+};
+
+std::vector<const Case*> chosen_cases(const std::string& filter) {
+  std::vector<const Case*> chosen;
+  try {
+    const std::regex wanted(filter);
+    for (const Case& c : conformance::cases())
+      if (std::regex_search(c.name, wanted)) chosen.push_back(&c);
+  } catch (const std::regex_error& e) {
+    throw UsageError("--filter '{}' is not a regular expression: {}", filter, e.what());
+  }
+  if (chosen.empty()) throw UsageError("--filter '{}' matches no case; engine_train ops lists them", filter);
+  return chosen;
+}
+
+ExitCode run(const Options& o) {
+  const Device device = open_device(o.common);
+  Backend& backend = backend_of(device);
+  const auto chosen = chosen_cases(o.filter);
+  if (!o.common.quiet) std::cerr << fmt::format("seed {}\n", o.common.seed);
+  const DType dtype = device == Device::reference ? DType::f64 : DType::f32;
+  nlohmann::json rows = nlohmann::json::array();
+  bool all_right = true;
+  if (prints_table(o.common))
+    std::cout << fmt::format("{:<26} {:>11} {:>12}  {}\n", "case", "comparisons", "worst/bound", "result");
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const Case& c = *chosen[i];
+    if (!o.common.quiet) std::cerr << fmt::format("{} of {}: {}\n", i + 1, chosen.size(), c.name);
+    Report report = conformance::check(c, backend, {dtype, o.common.seed, !o.quick});
+    if (!o.quick)
+      for (const conformance::Config& config : c.configs(o.common.seed))
+        if (conformance::has_gradient_check(config))
+          report.add(conformance::check_gradient(config, backend_of(Device::reference), o.common.seed));
+    all_right = all_right && report.ok();
+    rows.push_back({{"case", c.name},
+                    {"comparisons", report.comparisons},
+                    {"worst", report.worst},
+                    {"ok", report.ok()},
+                    {"failures", report.failures}});
+    if (prints_table(o.common))
+      std::cout << fmt::format("{:<26} {:>11} {:>12.3f}  {}\n", c.name, report.comparisons, report.worst,
+                               report.ok() ? "ok" : "WRONG");
+    for (const std::string& failure : report.failures) std::cerr << fmt::format("{}: {}\n", c.name, failure);
+  }
+  write_json(o.common, {{"seed", o.common.seed}, {"dtype", name_of(dtype)}, {"ok", all_right}, {"cases", rows}});
+  return all_right ? ExitCode::ok : ExitCode::runtime;
+}
+
+Action set_up(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  app.footer(examples);
+  app.add_option("--filter", o->filter, "Only cases whose name matches")->type_name("REGEX");
+  app.add_flag("--quick", o->quick, "Plain layout only, no gradients against differences");
+  add_device_flags(app, o->common);
+  add_seed_flag(app, o->common);
+  add_json_flag(app, o->common);
+  return [o] { return run(*o); };
+}
+
+const RegisterVerb verb("selfcheck", "Check every operation against double precision on this machine", set_up);
+
+}  // namespace
+}  // namespace engine::tools
