@@ -36,9 +36,19 @@ class HostMemory final : public RawMemory {
     void* p = std::aligned_alloc(huge_page, round_up(bytes, huge_page));
     if (!p) throw std::bad_alloc();
     madvise(p, bytes, MADV_HUGEPAGE);
+    ENGINE_POISON(p, bytes);
     return p;
   }
-  void deallocate(void* p, std::size_t) noexcept override { std::free(p); }
+  void deallocate(void* p, [[maybe_unused]] std::size_t bytes) noexcept override {
+    ENGINE_UNPOISON(p, bytes);
+    std::free(p);
+  }
+  void handed_out([[maybe_unused]] void* p, [[maybe_unused]] std::size_t bytes) noexcept override {
+    ENGINE_UNPOISON(p, bytes);
+  }
+  void given_back([[maybe_unused]] void* p, [[maybe_unused]] std::size_t bytes) noexcept override {
+    ENGINE_POISON(p, bytes);
+  }
 };
 
 struct Block {
@@ -83,7 +93,6 @@ struct CachingAllocator::Impl {
       }
     }
     stats.reserved += bytes;
-    ENGINE_POISON(p, bytes);
     auto* b = new Block{static_cast<char*>(p), bytes};
     b->small = small;
     return b;
@@ -98,7 +107,6 @@ struct CachingAllocator::Impl {
           continue;
         }
         it = set->erase(it);
-        ENGINE_UNPOISON(b->begin, b->size);
         raw->deallocate(b->begin, b->size);
         stats.reserved -= b->size;
         delete b;
@@ -126,7 +134,7 @@ CachingAllocator::~CachingAllocator() {
 void* CachingAllocator::allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
   if (bytes > (std::size_t{1} << 48)) throw Error("out of memory: asked for {} bytes at once", bytes);
-  const std::size_t size = round_up(bytes, alignment);
+  const std::size_t size = round_up(bytes + impl_->raw->gap(), alignment);
   const bool small = size <= small_limit;
   std::lock_guard lock(impl_->mutex);
   auto& pool = impl_->pool(small);
@@ -153,7 +161,7 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   impl_->live.emplace(b->begin, b);
   impl_->stats.current += b->used;
   impl_->stats.peak = std::max(impl_->stats.peak, impl_->stats.current);
-  ENGINE_UNPOISON(b->begin, bytes);
+  impl_->raw->handed_out(b->begin, bytes);
   return b->begin;
 }
 
@@ -166,7 +174,7 @@ void CachingAllocator::deallocate(void* p) noexcept {
   impl_->live.erase(it);
   impl_->stats.current -= b->used;
   b->used = 0;
-  ENGINE_POISON(b->begin, b->size);
+  impl_->raw->given_back(b->begin, b->size);
   auto& pool = impl_->pool(b->small);
   if (b->next && b->next->used == 0) {
     pool.erase(b->next);

@@ -21,6 +21,11 @@ class RawMemory {
   /// At least `bytes`, aligned to 64; throws std::bad_alloc.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void deallocate(void* p, std::size_t bytes) noexcept = 0;
+  /// A piece of what allocate() gave goes to an owner, and comes back: for sources that check accesses.
+  virtual void handed_out(void*, std::size_t) noexcept {}
+  virtual void given_back(void*, std::size_t) noexcept {}
+  /// Bytes kept unused behind each piece, so that an access beyond its end does not land in the next one.
+  virtual std::size_t gap() const { return 0; }
 };
 
 /// Host memory with huge pages where the system gives them.
