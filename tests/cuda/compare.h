@@ -1,4 +1,4 @@
-// Tensors of the emulated device against the double-precision reference.
+// Tensors of the device against the double-precision reference.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -10,8 +10,9 @@
 #include "bench/conformance/tolerance.h"
 #include "kernels/backend.h"
 #include "kernels/cuda/movement.h"
+#include "engine/tensor/philox.h"
 #include "kernels/reference/reference_backend.h"
-#include "tests/cuda_emulator/support.h"
+#include "tests/cuda/device.h"
 
 namespace engine::test {
 
@@ -37,16 +38,16 @@ inline Tensor normal(const Shape& shape, DType dtype, std::uint32_t sample, doub
   return from_vector(v, shape, Device::reference, dtype);
 }
 
-/// A tensor of the reference on the emulated device, in channels-last layout where asked for.
+/// A tensor of the reference on the device, in channels-last layout where asked for.
 inline Tensor on_device(const Tensor& x, bool channels_last = false) {
   std::vector<std::byte> bytes(x.bytes());
   reference().to_host(x, bytes.data());
-  const Tensor y = cuda_emulated::from_host(context(), bytes.data(), x.shape(), x.dtype());
-  return channels_last ? cuda_emulated::to_channels_last(context(), y) : y;
+  const Tensor y = device::from_host(context(), bytes.data(), x.shape(), x.dtype());
+  return channels_last ? device::to_channels_last(context(), y) : y;
 }
 inline Tensor to_reference(const Tensor& x) {
   std::vector<std::byte> bytes(x.bytes());
-  cuda_emulated::to_host(context(), x, bytes.data());
+  device::to_host(context(), x, bytes.data());
   return reference().from_host(bytes.data(), x.shape(), x.dtype());
 }
 

@@ -3,7 +3,7 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cuda/broadcast.h"
 #include "kernels/cuda/divisor.h"
-#include "tests/cuda_emulator/compare.h"
+#include "tests/cuda/compare.h"
 
 using namespace engine;
 using test::check_close;
@@ -12,7 +12,7 @@ using test::on_device;
 using test::reference;
 using test::to_reference;
 
-namespace cuda = engine::cuda_emulated;
+namespace device = test::device;
 
 namespace {
 
@@ -22,7 +22,7 @@ void for_each_kind(F&& f) {
   for (const DType type : test::floating)
     for (const Shape& s : test::shapes())
       for (const bool last : {false, true}) {
-        if (last && !cuda::has_channels_last(s)) continue;
+        if (last && !device::has_channels_last(s)) continue;
         CAPTURE(s.str());
         CAPTURE(name_of(type));
         f(type, s, last);
@@ -37,10 +37,10 @@ TEST_CASE("Activations and their gradients equal the reference in every type and
     CAPTURE(name_of(p.kind));
     for_each_kind([&](DType type, const Shape& s, bool last) {
       const Tensor x = test::normal(s, type, 20, 3.0), dy = test::normal(s, type, 21);
-      const Tensor y = cuda::activation(context(), on_device(x, last), p);
-      CHECK(cuda::channels_last(y) == last);
+      const Tensor y = device::activation(context(), on_device(x, last), p);
+      CHECK(device::channels_last(y) == last);
       check_close(y, reference().activation(x, p));
-      check_close(cuda::activation_backward(context(), on_device(x, last), on_device(dy), p),
+      check_close(device::activation_backward(context(), on_device(x, last), on_device(dy), p),
                   reference().activation_backward(x, dy, p));
     });
   }
@@ -55,7 +55,7 @@ TEST_CASE("Activations at their corners and far out equal the reference, and NaN
     const ActivationParams p{static_cast<Activation>(k), 0.2};
     CAPTURE(name_of(p.kind));
     // Each element by itself: a large one must not hide an error in a small one.
-    const auto found = to_vector<double>(to_reference(cuda::activation(context(), on_device(x), p)));
+    const auto found = to_vector<double>(to_reference(device::activation(context(), on_device(x), p)));
     const auto truth = to_vector<double>(reference().activation(x, p));
     for (std::size_t i = 0; i + 1 < corners.size(); ++i) {
       CAPTURE(corners[i]);
@@ -64,7 +64,7 @@ TEST_CASE("Activations at their corners and far out equal the reference, and NaN
     }
     CHECK(std::isnan(found.back()));
     const Tensor shorter = reference().slice(x, {0}, {12}), shorter_dy = reference().slice(dy, {0}, {12});
-    check_close(cuda::activation_backward(context(), on_device(shorter), on_device(shorter_dy), p),
+    check_close(device::activation_backward(context(), on_device(shorter), on_device(shorter_dy), p),
                 reference().activation_backward(shorter, shorter_dy, p));
   }
 }
@@ -101,15 +101,15 @@ TEST_CASE("add and mul broadcast as NumPy does, whichever operand is in which la
           CAPTURE(b_last);
           const Tensor a = test::normal(pair.a, type, 30), b = test::normal(pair.b, type, 31);
           const Tensor left = on_device(a, a_last), right = on_device(b, b_last);
-          check_close(cuda::add(context(), left, right), reference().add(a, b));
-          check_close(cuda::mul(context(), left, right), reference().mul(a, b));
+          check_close(device::add(context(), left, right), reference().add(a, b));
+          check_close(device::mul(context(), left, right), reference().mul(a, b));
         }
 }
 
 TEST_CASE("A walk joins dimensions that both operands pass without a jump") {
   const Tensor x = on_device(test::normal({2, 64, 5, 4}, DType::f32, 1), true);
   const Tensor gate = on_device(test::normal({2, 64, 1, 1}, DType::f32, 1));
-  const auto w = cuda::broadcast_walk(x, x, gate);
+  const auto w = device::broadcast_walk(x, x, gate);
   CHECK(w.extents == std::vector<std::int64_t>{64, 20, 2});
   CHECK(w.a == std::vector<std::int64_t>{1, 64, 1280});
   CHECK(w.b == std::vector<std::int64_t>{1, 0, 64});
@@ -119,7 +119,7 @@ TEST_CASE("The quick division is division, for all divisors a tensor can have") 
   for (const std::uint32_t d : {1u, 2u, 3u, 7u, 64u, 641u, 65535u, 65537u, 1u << 30, 0x7FFFFFFFu})
     for (const std::uint32_t n : {0u, 1u, d - 1, d, 12345678u, 0x7FFFFFFEu, 0x7FFFFFFFu}) {
       if (n > 0x7FFFFFFFu) continue;
-      const auto [q, r] = cuda::Divisor<std::uint32_t>(d)(n);
+      const auto [q, r] = device::Divisor<std::uint32_t>(d)(n);
       CHECK(q == n / d);
       CHECK(r == n % d);
     }
@@ -129,10 +129,10 @@ TEST_CASE("scale and accumulate_ equal the reference, in every type and layout")
   for_each_kind([&](DType type, const Shape& s, bool last) {
     const Tensor x = test::normal(s, type, 40);
     for (const double factor : {3.0, -0.25, 1.7, 0.0})
-      check_close(cuda::scale(context(), on_device(x, last), factor), reference().scale(x, factor));
+      check_close(device::scale(context(), on_device(x, last), factor), reference().scale(x, factor));
     const Tensor acc = test::normal(s, type, 41);
     const Tensor sum = on_device(acc, last);
-    cuda::accumulate_(context(), sum, on_device(x));
+    device::accumulate_(context(), sum, on_device(x));
     CHECK(sum.storage()->version == 1);
     reference().accumulate_(acc, x);
     check_close(sum, acc);
@@ -148,7 +148,7 @@ TEST_CASE("dropout drops the very elements that the CPU drops, bit for bit in f3
   for_each_kind([&](DType type, const Shape& s, bool last) {
     for (const double p : {0.0, 0.1, 0.5}) {
       const Tensor x = test::normal(s, type, 50);
-      const Tensor y = cuda::dropout(context(), on_device(x, last), p, key);
+      const Tensor y = device::dropout(context(), on_device(x, last), p, key);
       check_close(y, reference().dropout(x, p, key));
       if (type != DType::f32) continue;
       const Tensor on_cpu = backend_of(Device::cpu).dropout(to_device(x, Device::cpu), p, key);
@@ -160,10 +160,10 @@ TEST_CASE("dropout drops the very elements that the CPU drops, bit for bit in f3
 TEST_CASE("What does not fit is refused with a typed error") {
   const Tensor x = on_device(test::normal({3}, DType::f32, 1)), h = on_device(test::normal({3}, DType::f16, 1));
   const Tensor d = on_device(test::normal({3}, DType::f64, 1)), y = on_device(test::normal({4}, DType::f32, 1));
-  CHECK_THROWS_AS(cuda::add(context(), x, h), UsageError);
-  CHECK_THROWS_AS(cuda::add(context(), x, y), UsageError);
-  CHECK_THROWS_AS(cuda::activation(context(), d, {}), UsageError);
-  CHECK_THROWS_AS(cuda::accumulate_(context(), x, y), UsageError);
-  CHECK_THROWS_AS(cuda::accumulate_(context(), x, h), UsageError);
-  CHECK_THROWS_AS(cuda::dropout(context(), x, 1.0, {}), UsageError);
+  CHECK_THROWS_AS(device::add(context(), x, h), UsageError);
+  CHECK_THROWS_AS(device::add(context(), x, y), UsageError);
+  CHECK_THROWS_AS(device::activation(context(), d, {}), UsageError);
+  CHECK_THROWS_AS(device::accumulate_(context(), x, y), UsageError);
+  CHECK_THROWS_AS(device::accumulate_(context(), x, h), UsageError);
+  CHECK_THROWS_AS(device::dropout(context(), x, 1.0, {}), UsageError);
 }

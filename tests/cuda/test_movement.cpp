@@ -1,4 +1,4 @@
-#include "tests/cuda_emulator/compare.h"
+#include "tests/cuda/compare.h"
 
 using namespace engine;
 using test::context;
@@ -6,7 +6,7 @@ using test::on_device;
 using test::reference;
 using test::to_reference;
 
-namespace cuda = engine::cuda_emulated;
+namespace device = test::device;
 
 namespace {
 
@@ -31,11 +31,11 @@ void check_channels_last(const Shape& shape) {
   CAPTURE(sizeof(T));
   std::vector<T> values(static_cast<std::size_t>(shape.numel()));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(i * 7 + 1);
-  const Tensor x = cuda::from_host(context(), values.data(), shape, dtype_of<T>);
-  const Tensor y = cuda::to_channels_last(context(), x);
+  const Tensor x = device::from_host(context(), values.data(), shape, dtype_of<T>);
+  const Tensor y = device::to_channels_last(context(), x);
   CHECK(y.str().ends_with("nhwc"));
   CHECK(is_permuted(values, test::memory_of<T>(y), shape));
-  CHECK(test::memory_of<T>(cuda::to_plain(context(), y)) == values);
+  CHECK(test::memory_of<T>(device::to_plain(context(), y)) == values);
 }
 
 }  // namespace
@@ -56,7 +56,7 @@ TEST_CASE("Channels-last moves each element to its place and back, for each elem
 
 TEST_CASE("A tensor of one channel or one pixel counts as plain: both orders are the same memory") {
   for (const Shape& s : {Shape{3, 1, 5, 5}, Shape{3, 17, 1, 1}, Shape{12}, Shape{2, 0, 4, 4}})
-    CHECK(cuda::to_channels_last(context(), on_device(test::normal(s, DType::f32, 1))).plain());
+    CHECK(device::to_channels_last(context(), on_device(test::normal(s, DType::f32, 1))).plain());
 }
 
 TEST_CASE("from_host and to_host keep the bits of every type, and from_host lets the host reuse its memory") {
@@ -66,7 +66,7 @@ TEST_CASE("from_host and to_host keep the bits of every type, and from_host lets
       CHECK(test::same_bits(to_reference(on_device(x)), x));
     }
   std::vector<float> values(100, 1.0f);
-  const Tensor t = cuda::from_host(context(), values.data(), {100}, DType::f32);
+  const Tensor t = device::from_host(context(), values.data(), {100}, DType::f32);
   std::fill(values.begin(), values.end(), 2.0f);
   CHECK(test::memory_of<float>(t) == std::vector<float>(100, 1.0f));
 }
@@ -74,9 +74,9 @@ TEST_CASE("from_host and to_host keep the bits of every type, and from_host lets
 TEST_CASE("clone has its own memory and the same layout") {
   for (const bool last : {false, true}) {
     const Tensor truth = test::normal({2, 17, 5, 3}, DType::f32, 6);
-    const Tensor x = on_device(truth, last), y = cuda::clone(context(), x);
-    CHECK(cuda::same_layout(x, y));
-    cuda::fill_(context(), x, 0.0);
+    const Tensor x = on_device(truth, last), y = device::clone(context(), x);
+    CHECK(device::same_layout(x, y));
+    device::fill_(context(), x, 0.0);
     CHECK(test::same_bits(to_reference(y), truth));
   }
 }
@@ -90,7 +90,7 @@ TEST_CASE("cast rounds and truncates as the reference does, between any two type
         // In the range of u8, beyond which the reference's own conversion is undefined.
         const Tensor x = reference().cast(
             reference().activation(test::normal(s, DType::f64, 7, 40.0), {Activation::relu}), from);
-        CHECK(test::same_bits(to_reference(cuda::cast(context(), on_device(x, true), to)), reference().cast(x, to)));
+        CHECK(test::same_bits(to_reference(device::cast(context(), on_device(x, true), to)), reference().cast(x, to)));
       }
 }
 
@@ -99,13 +99,13 @@ TEST_CASE("cast to an integer clamps, and NaN becomes 0") {
   const Tensor x = test::tensor_of(odd);
   using Limits32 = std::numeric_limits<std::int32_t>;
   using Limits64 = std::numeric_limits<std::int64_t>;
-  CHECK(test::memory_of<std::int32_t>(cuda::cast(context(), x, DType::i32)) ==
+  CHECK(test::memory_of<std::int32_t>(device::cast(context(), x, DType::i32)) ==
         std::vector<std::int32_t>{0, Limits32::max(), Limits32::min(), Limits32::max(), Limits32::min(),
                                   Limits32::max(), Limits32::min(), 2147483520});
-  CHECK(test::memory_of<std::int64_t>(cuda::cast(context(), x, DType::i64)) ==
+  CHECK(test::memory_of<std::int64_t>(device::cast(context(), x, DType::i64)) ==
         std::vector<std::int64_t>{0, Limits64::max(), Limits64::min(), 3000000000, -3000000000, Limits64::max(),
                                   Limits64::min(), 2147483520});
-  CHECK(test::memory_of<std::uint8_t>(cuda::cast(context(), x, DType::u8)) ==
+  CHECK(test::memory_of<std::uint8_t>(device::cast(context(), x, DType::u8)) ==
         std::vector<std::uint8_t>{0, 255, 0, 255, 0, 255, 0, 255});
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("fill_ writes every element of every type and tells that the contents 
       for (const double value : {0.0, 7.0, 1.5}) {
         const Tensor x = on_device(reference().cast(test::normal(s, DType::f64, 8), type), true);
         const auto version = x.storage()->version;
-        cuda::fill_(context(), x, value);
+        device::fill_(context(), x, value);
         CHECK(x.storage()->version == version + 1);
         Tensor truth = reference().cast(test::normal(s, DType::f64, 8), type);
         reference().fill_(truth, value);
@@ -128,13 +128,13 @@ TEST_CASE("copy_ crosses layouts and refuses other shapes and types") {
     for (const bool to_last : {false, true}) {
       const Tensor truth = test::normal({2, 17, 5, 3}, DType::bf16, 9);
       const Tensor dst = on_device(test::normal({2, 17, 5, 3}, DType::bf16, 10), to_last);
-      cuda::copy_(context(), dst, on_device(truth, from_last));
+      device::copy_(context(), dst, on_device(truth, from_last));
       CHECK(test::same_bits(to_reference(dst), truth));
-      CHECK(cuda::channels_last(dst) == to_last);
+      CHECK(device::channels_last(dst) == to_last);
     }
   const Tensor x = on_device(test::normal({3}, DType::f32, 1));
-  CHECK_THROWS_AS(cuda::copy_(context(), x, on_device(test::normal({4}, DType::f32, 1))), UsageError);
-  CHECK_THROWS_AS(cuda::copy_(context(), x, on_device(test::normal({3}, DType::f16, 1))), UsageError);
+  CHECK_THROWS_AS(device::copy_(context(), x, on_device(test::normal({4}, DType::f32, 1))), UsageError);
+  CHECK_THROWS_AS(device::copy_(context(), x, on_device(test::normal({3}, DType::f16, 1))), UsageError);
 }
 
 TEST_CASE("has_nonfinite finds one NaN or infinity wherever it is, and nothing else") {
@@ -145,8 +145,8 @@ TEST_CASE("has_nonfinite finds one NaN or infinity wherever it is, and nothing e
           std::vector<double> v(n, 1.0);
           (last ? v.back() : v.front()) = odd;
           const Tensor x = on_device(from_vector(v, {static_cast<std::int64_t>(n)}, Device::reference, type));
-          CHECK(cuda::has_nonfinite(context(), x) == !std::isfinite(odd));
+          CHECK(device::has_nonfinite(context(), x) == !std::isfinite(odd));
         }
   const Tensor whole = on_device(reference().cast(test::normal({31}, DType::f64, 2), DType::i64));
-  CHECK(!cuda::has_nonfinite(context(), whole));
+  CHECK(!device::has_nonfinite(context(), whole));
 }
