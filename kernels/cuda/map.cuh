@@ -9,10 +9,10 @@
 namespace engine::ENGINE_CUDA_NS {
 
 /// f takes the numbers of the inputs (float for the 16-bit types) and returns y's. y may be one of the inputs. Each
-/// thread moves vectors of V elements in a grid-stride loop; the last n % V elements go one by one.
+/// thread moves vectors of V elements in a grid-stride loop; what is behind `vectors` of them goes one by one.
 template <int V, class F, class Y, class... In>
-__global__ void __launch_bounds__(256) map_kernel(std::int64_t n, F f, Y* y, const In*... in) {
-  const std::int64_t first = global_thread(), step = global_threads(), vectors = n / V;
+__global__ void __launch_bounds__(256) map_kernel(std::int64_t vectors, std::int64_t n, F f, Y* y, const In*... in) {
+  const std::int64_t first = global_thread(), step = global_threads();
   for (std::int64_t i = first; i < vectors; i += step) {
     const auto apply = [&](const auto&... a) {
       Vec<Y, V> result;
@@ -39,10 +39,8 @@ void map(Context& c, std::int64_t n, double flops, const F& f, Y* y, const In*..
   constexpr int vector = static_cast<int>(16 / largest);
   const double count = static_cast<double>(n);
   const Cost cost{count * static_cast<double>((sizeof(Y) + ... + sizeof(In))), count * flops};
-  if (aligned(y, in...))
-    launch<map_kernel<vector, F, Y, In...>>(c, c.grid_stride(n, vector), cost, n, f, y, in...);
-  else
-    launch<map_kernel<1, F, Y, In...>>(c, c.grid_stride(n), cost, n, f, y, in...);
+  const std::int64_t vectors = aligned(y, in...) ? n / vector : 0;
+  launch<map_kernel<vector, F, Y, In...>>(c, c.grid_stride(n, vectors > 0 ? vector : 1), cost, vectors, n, f, y, in...);
 }
 
 }  // namespace engine::ENGINE_CUDA_NS

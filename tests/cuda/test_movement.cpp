@@ -147,6 +147,9 @@ TEST_CASE("has_nonfinite finds one NaN or infinity wherever it is, and nothing e
           const Tensor x = on_device(from_vector(v, {static_cast<std::int64_t>(n)}, Device::reference, type));
           CHECK(device::has_nonfinite(context(), x) == !std::isfinite(odd));
         }
+  // Found by every thread of every block.
+  const Tensor all = on_device(from_vector(std::vector<double>(4099, infinity), {4099}, Device::reference, DType::f32));
+  CHECK(device::has_nonfinite(context(), all));
   const Tensor whole = on_device(reference().cast(test::normal({31}, DType::f64, 2), DType::i64));
   CHECK(!device::has_nonfinite(context(), whole));
 }
