@@ -54,6 +54,7 @@ class HostMemory final : public RawMemory {
   void deallocate(void* p, std::size_t bytes) noexcept override {
     const auto it = ranges_.find(static_cast<char*>(p) + round_up(bytes, huge_page));
     if (it == ranges_.end()) std::abort();  // not one of ours
+    ENGINE_UNPOISON(p, bytes);
     munmap(it->second.reserved, it->second.reserved_bytes);
     ranges_.erase(it);
   }
@@ -67,6 +68,12 @@ class HostMemory final : public RawMemory {
     ranges_.emplace(new_end, r);
     return end;
   }
+  void handed_out([[maybe_unused]] void* p, [[maybe_unused]] std::size_t bytes) noexcept override {
+    ENGINE_UNPOISON(p, bytes);
+  }
+  void given_back([[maybe_unused]] void* p, [[maybe_unused]] std::size_t bytes) noexcept override {
+    ENGINE_POISON(p, bytes);
+  }
 
  private:
   struct Range {
@@ -78,6 +85,7 @@ class HostMemory final : public RawMemory {
     const auto bytes = static_cast<std::size_t>(end - begin);
     if (mprotect(begin, bytes, PROT_READ | PROT_WRITE) != 0) return false;
     madvise(begin, bytes, MADV_HUGEPAGE);
+    ENGINE_POISON(begin, bytes);
     return true;
   }
   void* reserve(std::size_t bytes, std::size_t room) {
@@ -139,7 +147,6 @@ struct CachingAllocator::Impl {
       }
     }
     stats.reserved += bytes;
-    ENGINE_POISON(p, bytes);
     auto* b = new Block{static_cast<char*>(p), bytes};
     b->small = small;
     if (!small) last = b;
@@ -155,7 +162,6 @@ struct CachingAllocator::Impl {
     char* const p = static_cast<char*>(raw->extend(last->begin + last->size, bytes));
     if (!p) return nullptr;
     stats.reserved += bytes;
-    ENGINE_POISON(p, bytes);
     auto* b = new Block{p, bytes};
     b->previous = last;
     last->next = b;
@@ -177,7 +183,6 @@ struct CachingAllocator::Impl {
         }
         it = set->erase(it);
         if (b == last) last = nullptr;
-        ENGINE_UNPOISON(b->begin, b->size);
         raw->deallocate(b->begin, b->size);
         stats.reserved -= b->size;
         delete b;
@@ -206,7 +211,7 @@ CachingAllocator::~CachingAllocator() {
 void* CachingAllocator::allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
   if (bytes > (std::size_t{1} << 48)) throw Error("out of memory: asked for {} bytes at once", bytes);
-  const std::size_t size = round_up(bytes, alignment);
+  const std::size_t size = round_up(bytes + impl_->raw->gap(), alignment);
   const bool small = size <= small_limit;
   std::lock_guard lock(impl_->mutex);
   auto& pool = impl_->pool(small);
@@ -235,7 +240,7 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   impl_->live.emplace(b->begin, b);
   impl_->stats.current += b->used;
   impl_->stats.peak = std::max(impl_->stats.peak, impl_->stats.current);
-  ENGINE_UNPOISON(b->begin, bytes);
+  impl_->raw->handed_out(b->begin, bytes);
   return b->begin;
 }
 
@@ -248,7 +253,7 @@ void CachingAllocator::deallocate(void* p) noexcept {
   impl_->live.erase(it);
   impl_->stats.current -= b->used;
   b->used = 0;
-  ENGINE_POISON(b->begin, b->size);
+  impl_->raw->given_back(b->begin, b->size);
   auto& pool = impl_->pool(b->small);
   if (b->next && b->next->used == 0) {
     pool.erase(b->next);

@@ -24,6 +24,11 @@ class RawMemory {
   virtual void deallocate(void* p, std::size_t bytes) noexcept = 0;
   /// At least `bytes` right behind `end`, where a range from allocate() ends; null where that cannot be had.
   virtual void* extend([[maybe_unused]] void* end, [[maybe_unused]] std::size_t bytes) { return nullptr; }
+  /// A piece of what allocate() gave goes to an owner, and comes back: for sources that check accesses.
+  virtual void handed_out(void*, std::size_t) noexcept {}
+  virtual void given_back(void*, std::size_t) noexcept {}
+  /// Bytes kept unused behind each piece, so that an access beyond its end does not land in the next one.
+  virtual std::size_t gap() const { return 0; }
 };
 
 /// Host memory with huge pages where the system gives them. Ranges can grow: addresses are reserved ahead, memory is not.

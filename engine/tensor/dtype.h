@@ -35,11 +35,12 @@ template <> struct DTypeOf<std::int64_t> { static constexpr DType value = DType:
 template <> struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::u8; };
 template <class T> inline constexpr DType dtype_of = DTypeOf<T>::value;
 
-/// Where a tensor's bytes live and which backend computes on them.
-enum class Device : std::uint8_t { cpu, reference, cuda };
-inline constexpr int device_count = 3;
+/// Where a tensor's bytes live and which backend computes on them. cuda_emulated runs the CUDA kernels' own source on
+/// the CPU (kernels/cuda_on_cpu).
+enum class Device : std::uint8_t { cpu, reference, cuda, cuda_emulated };
+inline constexpr int device_count = 4;
 constexpr std::string_view name_of(Device d) {
-  constexpr std::string_view names[] = {"cpu", "reference", "cuda"};
+  constexpr std::string_view names[] = {"cpu", "reference", "cuda", "cuda-emulated"};
   return names[static_cast<int>(d)];
 }
 

@@ -58,7 +58,8 @@ std::string Tensor::str() const {
 
 CachingAllocator& allocator_of(Device device) {
   if (auto* a = registered_allocators()[static_cast<std::size_t>(device)].load()) return *a;
-  if (device == Device::cuda) throw DeviceError("device cuda: no backend has been loaded for it");
+  if (device == Device::cuda || device == Device::cuda_emulated)
+    throw DeviceError("device {}: no backend has been loaded for it", name_of(device));
   return host_allocator();
 }
 

@@ -93,7 +93,7 @@ class Tensor {
   std::shared_ptr<const Layout> layout_;
 };
 
-/// The allocator of a device. `cuda` throws DeviceError until its backend has registered one.
+/// The allocator of a device. `cuda` and `cuda-emulated` throw DeviceError until a backend has registered theirs.
 CachingAllocator& allocator_of(Device device);
 /// Called once by a backend that brings its own memory.
 void register_allocator(Device device, CachingAllocator* allocator);

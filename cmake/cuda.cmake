@@ -1,0 +1,32 @@
+# The CUDA language, where there is a toolkit. Sets ENGINE_CUDA_FOUND.
+set(ENGINE_CUDA AUTO CACHE STRING "Build the CUDA backend: AUTO (if there is a compiler), ON or OFF")
+set_property(CACHE ENGINE_CUDA PROPERTY STRINGS AUTO ON OFF)
+# One real architecture compiles quickly, and PTX for whatever is there. A release takes
+# 75-real;80-real;86-real;89-real;90-real;100-real;120-real;120-virtual
+set(ENGINE_CUDA_ARCHS "80-real;75-virtual" CACHE STRING "Architectures of the CUDA backend")
+
+set(ENGINE_CUDA_FOUND OFF)
+if(ENGINE_CUDA)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    set(ENGINE_CUDA_FOUND ON)
+  elseif(NOT ENGINE_CUDA STREQUAL "AUTO")
+    message(FATAL_ERROR "ENGINE_CUDA is ${ENGINE_CUDA}, but there is no CUDA compiler")
+  endif()
+endif()
+if(ENGINE_CUDA_FOUND)
+  set(CMAKE_CUDA_ARCHITECTURES ${ENGINE_CUDA_ARCHS})
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+  if(CCACHE)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
+  endif()
+  enable_language(CUDA)
+  # CMake 3.25 does not know the flag of nvcc 12 and later.
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+  endif()
+else()
+  message(STATUS "CUDA backend: left out (no CUDA compiler, or ENGINE_CUDA is OFF)")
+endif()

@@ -1,0 +1,43 @@
+#include "kernels/cuda/broadcast.h"
+
+#include <algorithm>
+
+namespace engine::ENGINE_CUDA_NS {
+
+// Strides of x along the result's logical dimensions: 0 where x repeats.
+static std::vector<std::int64_t> logical_strides(const Tensor& x, int rank) {
+  std::vector<std::int64_t> own = x.shape().strides();
+  if (channels_last(x)) {
+    const std::int64_t c = x.dim(1), w = x.dim(3);
+    own = {x.dim(2) * w * c, 1, w * c, c};
+  }
+  std::vector<std::int64_t> strides(static_cast<std::size_t>(rank), 0);
+  for (int i = 1; i <= x.shape().rank(); ++i)
+    if (x.shape()[-i] != 1) strides[static_cast<std::size_t>(rank - i)] = own[own.size() - static_cast<std::size_t>(i)];
+  return strides;
+}
+
+BroadcastWalk broadcast_walk(const Tensor& like, const Tensor& a, const Tensor& b) {
+  const int rank = like.shape().rank();
+  const auto strides_a = logical_strides(a, rank), strides_b = logical_strides(b, rank);
+  std::vector<std::size_t> order(static_cast<std::size_t>(rank));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = order.size() - 1 - i;
+  if (channels_last(like)) order = {1, 3, 2, 0};
+  BroadcastWalk w;
+  for (const std::size_t d : order) {
+    const std::int64_t extent = like.shape()[static_cast<int>(d)];
+    if (extent == 1) continue;
+    if (!w.extents.empty() && strides_a[d] == w.a.back() * w.extents.back() &&
+        strides_b[d] == w.b.back() * w.extents.back()) {
+      w.extents.back() *= extent;
+    } else {
+      w.extents.push_back(extent);
+      w.a.push_back(strides_a[d]);
+      w.b.push_back(strides_b[d]);
+    }
+  }
+  if (w.extents.empty()) w = {{1}, {0}, {0}};
+  return w;
+}
+
+}  // namespace engine::ENGINE_CUDA_NS

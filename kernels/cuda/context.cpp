@@ -1,0 +1,54 @@
+#include "kernels/cuda/context.h"
+
+#include <algorithm>
+
+#include "engine/tensor/allocator.h"
+#include "kernels/cuda/device_allocator.h"
+#include "kernels/cuda/staging.h"
+
+namespace engine::gpu {
+
+Context::Context(Runtime& runtime, Device device)
+    : runtime_(runtime),
+      device_(device),
+      compute_(runtime.stream(StreamName::compute)),
+      staging_(std::make_unique<Staging>(runtime)) {
+  // Never deleted: tensors in static variables may outlive the context.
+  register_allocator(device, new CachingAllocator(make_device_memory(runtime)));
+}
+
+Context::~Context() = default;
+
+void Context::upload(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) staging_->upload(to, from, bytes, compute_);
+}
+
+void Context::download(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) runtime_.copy_to_host(to, from, bytes, compute_);
+  synchronize();
+}
+
+LaunchShape Context::grid_stride(std::int64_t items, int per_thread, unsigned block) const {
+  const std::int64_t per_block = static_cast<std::int64_t>(block) * per_thread;
+  const auto resident = static_cast<std::int64_t>(properties().multiprocessors) *
+                        (properties().threads_per_multiprocessor / static_cast<int>(block));
+  const std::int64_t blocks = std::clamp<std::int64_t>((items + per_block - 1) / per_block, 1, resident);
+  return {static_cast<unsigned>(blocks), block};
+}
+
+std::string_view kernel_name(std::string_view pretty) {
+  constexpr std::string_view mark = "Kernel = ";
+  const auto begin = pretty.find(mark);
+  if (begin == std::string_view::npos) return pretty;
+  pretty.remove_prefix(begin + mark.size());
+  int depth = 0;
+  for (std::size_t i = 0; i < pretty.size(); ++i) {
+    const char c = pretty[i];
+    if (c == '<' || c == '(') ++depth;
+    if (c == '>' || c == ')') --depth;
+    if (depth == 0 && (c == ';' || c == ',' || c == ']')) return pretty.substr(0, i);
+  }
+  return pretty;
+}
+
+}  // namespace engine::gpu

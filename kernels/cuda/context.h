@@ -1,0 +1,52 @@
+// What every operation of the CUDA backend is given: the device, its streams, how to allocate and copy.
+#pragma once
+
+#include <memory>
+
+#include "engine/tensor/tensor.h"
+#include "kernels/cuda/launch_shape.h"
+#include "kernels/cuda/runtime.h"
+
+namespace engine::gpu {
+
+class Staging;
+
+class Context {
+ public:
+  /// `device` is cuda or cuda_emulated; registers its allocator. The runtime outlives the context, and the context
+  /// every tensor of the device.
+  Context(Runtime& runtime, Device device);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  Runtime& runtime() const { return runtime_; }
+  Device device() const { return device_; }
+  const DeviceProperties& properties() const { return runtime_.properties(); }
+  /// Where kernels run. Memory of tensors is reused in the order of this stream: whoever touches a tensor on another
+  /// one must keep it alive until this stream waits for that.
+  Stream compute() const { return compute_; }
+  void synchronize() const { runtime_.synchronize(compute_); }
+
+  /// Uninitialised tensor in plain layout.
+  Tensor empty(const Shape& shape, DType dtype) const { return Tensor(shape, dtype, device_); }
+  /// Copies host memory to the device, on the compute stream; `from` may be reused at once.
+  void upload(void* to, const void* from, std::size_t bytes);
+  /// Copies to the host and waits for it.
+  void download(void* to, const void* from, std::size_t bytes);
+
+  /// One-dimensional grid for a grid-stride loop: enough blocks for `items` (at `per_thread` a thread), but no more
+  /// than the device can run at once. At least one.
+  LaunchShape grid_stride(std::int64_t items, int per_thread = 1, unsigned block = 256) const;
+
+  /// Null: nobody watches.
+  LaunchObserver* observer = nullptr;
+
+ private:
+  Runtime& runtime_;
+  Device device_;
+  Stream compute_;
+  std::unique_ptr<Staging> staging_;
+};
+
+}  // namespace engine::gpu

@@ -1,0 +1,215 @@
+#include "kernels/cuda_on_cpu/runtime_emulated.h"
+
+#include <sys/sysinfo.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <new>
+
+#include "kernels/cuda_on_cpu/device_memory.h"
+#include "kernels/cuda_on_cpu/fault.h"
+#include "kernels/cuda_on_cpu/options.h"
+#include "kernels/cuda_on_cpu/stream_queue.h"
+
+namespace engine::emulator {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class QueueEvent final : public gpu::Event {
+ public:
+  StreamQueue* queue = nullptr;
+  std::size_t position = 0;
+  std::shared_ptr<Clock::time_point> time;
+};
+QueueEvent& of_queue(gpu::Event& e) { return static_cast<QueueEvent&>(e); }
+StreamQueue& queue_of(gpu::Stream s) { return *static_cast<StreamQueue*>(s.handle); }
+
+class EmulatedRuntime final : public gpu::Runtime {
+ public:
+  EmulatedRuntime() {
+    struct sysinfo info {};
+    sysinfo(&info);
+    properties_.name = "emulated CUDA device";
+    properties_.capability = 80;
+    // Few, so that grid-stride loops turn more than once on small tensors.
+    properties_.multiprocessors = 2;
+    properties_.threads_per_multiprocessor = 1024;
+    properties_.memory = std::size_t{info.totalram} * info.mem_unit;
+    properties_.shared_per_block = shared_limit;
+    properties_.large_shared_per_block = large_shared_limit;
+  }
+  const gpu::DeviceProperties& properties() const override { return properties_; }
+
+  void* allocate(std::size_t bytes, gpu::Lending lending) override {
+    std::lock_guard lock(mutex);
+    return device_memory().allocate(bytes, lending);
+  }
+  void free(void* p) noexcept override {
+    std::lock_guard lock(mutex);
+    finish_quietly();
+    device_memory().free(p);
+  }
+  void* allocate_pinned(std::size_t bytes) override {
+    void* p = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    if (!p) throw std::bad_alloc();
+    std::memset(p, 0xFF, bytes);
+    return p;
+  }
+  void free_pinned(void* p) noexcept override {
+    std::lock_guard lock(mutex);
+    finish_quietly();
+    std::free(p);
+  }
+  void block_begins(void* p, std::size_t bytes) noexcept override {
+    std::lock_guard lock(mutex);
+    queues_[0].push([p, bytes] { device_memory().begin_object(p, bytes); }, true);
+  }
+  void block_ends(void* p, std::size_t) noexcept override {
+    std::lock_guard lock(mutex);
+    queues_[0].push([p] { device_memory().end_object(p); }, true);
+  }
+  std::size_t block_gap() const override { return 16; }
+
+  gpu::Stream stream(gpu::StreamName name) override { return {&queues_[static_cast<std::size_t>(name)]}; }
+  void copy_to_device(void* to, const void* from, std::size_t bytes, gpu::Stream stream) override {
+    push(stream, [=] {
+      check("copy_to_device", to, bytes);
+      std::memcpy(to, from, bytes);
+    });
+  }
+  void copy_to_host(void* to, const void* from, std::size_t bytes, gpu::Stream stream) override {
+    push(stream, [=] {
+      check("copy_to_host", from, bytes);
+      std::memcpy(to, from, bytes);
+    });
+  }
+  void copy_on_device(void* to, const void* from, std::size_t bytes, gpu::Stream stream) override {
+    push(stream, [=] {
+      check("copy_on_device", from, bytes);
+      check("copy_on_device", to, bytes);
+      std::memmove(to, from, bytes);
+    });
+  }
+  void set_bytes(void* to, unsigned char value, std::size_t bytes, gpu::Stream stream) override {
+    push(stream, [=] {
+      check("set_bytes", to, bytes);
+      std::memset(to, value, bytes);
+    });
+  }
+
+  std::unique_ptr<gpu::Event> make_event() override { return std::make_unique<QueueEvent>(); }
+  void record(gpu::Event& event, gpu::Stream stream) override {
+    std::lock_guard lock(mutex);
+    QueueEvent& e = of_queue(event);
+    e.queue = &queue_of(stream);
+    e.time = std::make_shared<Clock::time_point>();
+    e.queue->push([time = e.time] { *time = Clock::now(); });
+    e.position = e.queue->queued();
+  }
+  void wait(gpu::Stream stream, gpu::Event& event) override {
+    const QueueEvent& e = of_queue(event);
+    if (e.queue) push(stream, [queue = e.queue, position = e.position] { queue->run_until(position); });
+  }
+  bool has_happened(gpu::Event& event) override {
+    std::lock_guard lock(mutex);
+    const QueueEvent& e = of_queue(event);
+    return !e.queue || e.queue->finished() >= e.position;
+  }
+  void synchronize(gpu::Event& event) override {
+    const QueueEvent& e = of_queue(event);
+    if (e.queue) finish([&] { e.queue->run_until(e.position); });
+  }
+  void synchronize(gpu::Stream stream) override {
+    finish([&] { queue_of(stream).run(); });
+  }
+  void synchronize() override {
+    finish([&] {
+      for (StreamQueue& q : queues_) q.run();
+    });
+  }
+  double elapsed(gpu::Event& from, gpu::Event& to) override {
+    synchronize(from);
+    synchronize(to);
+    return std::chrono::duration<double, std::milli>(*of_queue(to).time - *of_queue(from).time).count();
+  }
+
+  void push(gpu::Stream stream, std::function<void()> work) {
+    std::lock_guard lock(mutex);
+    queue_of(stream).push(std::move(work));
+  }
+
+  std::recursive_mutex mutex;
+
+ private:
+  static void check(const char* call, const void* p, std::size_t bytes) {
+    const auto address = reinterpret_cast<std::uintptr_t>(p);
+    if (bytes > 0 && device_memory().object_with(address, bytes).end == 0)
+      throw KernelFault("{} of {} bytes: {}", call, bytes, device_memory().describe(address));
+  }
+
+  template <class F>
+  void finish(F&& run) {
+    std::lock_guard lock(mutex);
+    if (fault_) std::rethrow_exception(std::exchange(fault_, nullptr));
+    try {
+      run();
+    } catch (...) {
+      for (StreamQueue& q : queues_) q.drop();
+      throw;
+    }
+  }
+  // For callers that cannot throw: the next one who waits hears of it.
+  void finish_quietly() noexcept {
+    try {
+      synchronize();
+    } catch (...) {
+      fault_ = std::current_exception();
+    }
+  }
+
+  gpu::DeviceProperties properties_;
+  std::array<StreamQueue, 3> queues_;
+  std::exception_ptr fault_;
+};
+
+EmulatedRuntime& runtime() {
+  static auto* r = new EmulatedRuntime;
+  return *r;
+}
+
+}  // namespace
+
+gpu::Runtime& emulated_runtime() { return runtime(); }
+
+void queue_launch(gpu::Stream stream, KernelLaunch launch) {
+  runtime().push(stream, [l = std::move(launch)] { run(l); });
+}
+
+void StreamQueue::push(std::function<void()> work, bool bookkeeping) {
+  items_.push_back({std::move(work), bookkeeping});
+  ++queued_;
+}
+
+void StreamQueue::run_until(std::size_t position) {
+  while (finished_ < position && !items_.empty()) {
+    const Item item = std::move(items_.front());
+    items_.pop_front();
+    ++finished_;
+    item.work();
+  }
+}
+
+void StreamQueue::drop() {
+  while (!items_.empty()) {
+    const Item item = std::move(items_.front());
+    items_.pop_front();
+    ++finished_;
+    if (item.bookkeeping) item.work();
+  }
+}
+
+}  // namespace engine::emulator
