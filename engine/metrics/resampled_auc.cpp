@@ -37,7 +37,7 @@ struct LongLanes {
 
   std::uint64_t of(std::size_t resample) const {
     const std::size_t word = resample / 4;
-    return (word % 2 ? odd : even)[resample % 4][word / 2];
+    return word % 2 ? odd[resample % 4][word / 2] : even[resample % 4][word / 2];
   }
 };
 

@@ -17,7 +17,7 @@ constexpr std::int64_t chunk = 512;  // positions: 32 KiB of 16 lanes
 constexpr int strip = 16;
 
 template <int L>
-ENGINE_INLINE void chunk_moments(const float* x, std::int64_t n, float* mean, float* m2) {
+ENGINE_INLINE void chunk_moments(const float* x, std::int64_t n, float* mean, double* m2) {
   float sum[L] = {}, squares[L] = {}, rest[L] = {};
   for (std::int64_t i = 0; i < n; ++i)
     for (int l = 0; l < L; ++l) sum[l] += x[i * L + l];
@@ -32,7 +32,8 @@ ENGINE_INLINE void chunk_moments(const float* x, std::int64_t n, float* mean, fl
   for (int l = 0; l < L; ++l) {
     const float correction = rest[l] / static_cast<float>(n);
     mean[l] += correction;
-    m2[l] = squares[l] - rest[l] * correction;
+    // In double, where the product cannot overflow: an infinite variance stays infinite.
+    m2[l] = static_cast<double>(squares[l]) - static_cast<double>(rest[l]) * static_cast<double>(correction);
   }
 }
 
@@ -40,13 +41,14 @@ template <int L>
 ENGINE_INLINE void plane_moments(const float* x, std::int64_t plane, Moments& out) {
   for (std::int64_t i = 0; i < plane; i += chunk) {
     const std::int64_t n = std::min(chunk, plane - i);
-    float mean[L], m2[L];
+    float mean[L];
+    double m2[L];
     chunk_moments<L>(x + i * L, n, mean, m2);
     Moments part;
     part.count = static_cast<double>(n);
     for (int l = 0; l < L; ++l) {
       part.mean[l] = mean[l];
-      part.m2[l] = std::max(0.0f, m2[l]) + (m2[l] != m2[l] ? m2[l] : 0.0f);  // NaN stays
+      part.m2[l] = std::max(0.0, m2[l]) + (m2[l] != m2[l] ? m2[l] : 0.0);  // NaN stays
     }
     out.merge(part, L);
   }

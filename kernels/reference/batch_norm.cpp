@@ -47,9 +47,9 @@ BatchNormGrads backward(const Tensor& x_, const Tensor& y_, const Tensor& weight
   const Dense x(x_), w(weight);
   Doubles dy = to_vector<double>(dy_);
   if (relu) {
-    const Dense y(y_.defined() ? y_ : normalized(x_, {}, weight, shift, mean, inv_std, false));
+    const Doubles y = to_vector<double>(y_.defined() ? y_ : normalized(x_, {}, weight, shift, mean, inv_std, false));
     for (std::size_t i = 0; i < dy.size(); ++i)
-      if (y.data()[i] <= 0.0) dy[i] = 0.0;
+      if (y[i] <= 0.0) dy[i] = 0.0;
   }
   Doubles dx(dy.size()), dweight = reference::zeros(g.c), dbias = reference::zeros(g.c);
   for (std::int64_t c = 0; c < g.c; ++c) {

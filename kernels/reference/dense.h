@@ -12,6 +12,7 @@ namespace engine::reference {
 class Dense {
  public:
   explicit Dense(const Tensor& t);
+  explicit Dense(Tensor&&) = delete;  // the view would outlive it
   const double* data() const { return view_.data(); }
   double operator[](std::int64_t i) const { return view_[static_cast<std::size_t>(i)]; }
   std::int64_t size() const { return static_cast<std::int64_t>(view_.size()); }

@@ -8,6 +8,11 @@
 #include "engine/tensor/error.h"
 
 namespace engine::goldens {
+namespace {
+
+double unit(const std::string& name, std::size_t i) { return static_cast<double>(fill_word(name, i) >> 40) * 0x1p-24; }
+
+}  // namespace
 
 std::uint64_t fill_word(const std::string& name, std::uint64_t index) {
   std::uint64_t h = 0xcbf29ce484222325u;
@@ -22,7 +27,7 @@ std::vector<float> fill(const std::string& name, const std::string& kind, std::i
                         double gain) {
   std::vector<float> values(static_cast<std::size_t>(n));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const double u = static_cast<double>(fill_word(name, i) >> 40) * 0x1p-24, v = 2.0 * u - 1.0;
+    const double u = unit(name, i), v = 2.0 * u - 1.0;
     const auto fan = static_cast<double>(fan_in);
     double x;
     if (kind == "conv_weight") x = v * std::sqrt(6.0 / fan) * gain;
@@ -35,6 +40,12 @@ std::vector<float> fill(const std::string& name, const std::string& kind, std::i
     values[i] = static_cast<float>(x);
   }
   return values;
+}
+
+void nudge(std::vector<float>& values, const std::string& variant, const std::string& key) {
+  const std::string name = variant + "/" + key;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(static_cast<double>(values[i]) * (1.0 + 0x1p-23 * (2.0 * unit(name, i) - 1.0)));
 }
 
 std::vector<std::int64_t> fill_labels(const std::string& name, std::int64_t n, std::int64_t classes) {

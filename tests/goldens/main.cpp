@@ -48,6 +48,7 @@ int run(const Options& o) {
     const GoldenResult r = f();
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
     for (const std::string& line : r.failures) std::cout << "FAILED " << line << '\n';
+    for (const std::string& line : r.flips) std::cout << "FLIP " << line << '\n';
     for (const std::string& line : r.skipped) std::cout << "SKIPPED " << line << '\n';
     std::cout << fmt::format("{:<28} {} right, {} wrong, {} left out, {:.1f} s\n", name, r.passed, r.failed, r.skipped.size(),
                              spent.count()) << std::flush;

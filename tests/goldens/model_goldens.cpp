@@ -21,6 +21,13 @@ using nlohmann::json;
 // below it by up to this much. The double run is the sharp test of gradients.
 constexpr double flip = 0.1;
 
+struct Figure {
+  std::string what;
+  double error, bound;
+
+  std::string str() const { return fmt::format("{}: {:.3g}, bound {:.3g}", what, error, bound); }
+};
+
 class ModelCase {
  public:
   ModelCase(std::string name, const std::string& network, const json& j, const SafetensorsFile& file, Device device)
@@ -50,14 +57,17 @@ class ModelCase {
  private:
   std::vector<std::int64_t> input() const { return json_.at("input").get<std::vector<std::int64_t>>(); }
 
-  void build() {
+  // A variant moves weights (and, see images(), pictures) by at most one unit in the last place.
+  void build(const std::string& variant = "") {
+    variant_ = variant;
     const auto shape = input();
     model_ = models::make_model(network_, {json_.at("classes").get<std::int64_t>(), shape[1]});
     model_->to(device_, dtype_);
     const auto filled = [&](const json& entry, const std::string& name, const Tensor& old) {
       const auto& fan_in = entry.value("fan_in", json());
-      const auto values = fill(prefix_ + name, entry.at("kind").get<std::string>(), old.numel(),
+      auto values = fill(prefix_ + name, entry.at("kind").get<std::string>(), old.numel(),
                                fan_in.is_null() ? 1 : fan_in.get<std::int64_t>(), entry.value("gain", 1.0));
+      if (!variant_.empty()) nudge(values, variant_, name);
       return from_vector(values, old.shape(), device_, dtype_);
     };
     for (nn::Parameter* p : model_->parameters()) {
@@ -77,7 +87,10 @@ class ModelCase {
 
   Variable images(int batch) const {
     const Shape shape(input());
-    return Variable(from_vector(fill(fmt::format("{}images/{}", prefix_, batch), "image", shape.numel()), shape, device_, dtype_));
+    const std::string name = fmt::format("images/{}", batch);
+    auto values = fill(prefix_ + name, "image", shape.numel());
+    if (!variant_.empty()) nudge(values, variant_, name);
+    return Variable(from_vector(values, shape, device_, dtype_));
   }
   Tensor labels(int batch) const {
     const std::int64_t n = input()[0];
@@ -166,9 +179,30 @@ class ModelCase {
     }
   }
 
+  // One f32 run may go another way than double does where two values of a pooling window lie within rounding of each
+  // other in the first step, and every later loss shows it: on AVX-512 PyTorch's own run of cbr_tiny is 2.9e-5 from
+  // the truth at loss 6, and ours 3.1e-5, above the bound that PyTorch's luckier runs gave. So a run that misses is
+  // repeated with values moved by one unit in the last place: an error misses every time, a flip goes away.
   void check_descent(const std::string& key, bool calm) {
+    const std::vector<Figure> figures = descend(key, calm, "");
+    if (exact_ || within_bounds(figures)) return check_figures(figures);
+    constexpr int runs = 4;
+    int good = 0;
+    for (int i = 1; i <= runs; ++i) good += within_bounds(descend(key, calm, fmt::format("ulp_{}", i)));
+    for (const Figure& f : figures) {
+      const bool flipped = good >= runs - 1 && f.error <= 10.0 * f.bound;
+      if (f.error > f.bound && flipped)
+        result_.flips.push_back(fmt::format("{} {}: {}; {} of {} runs with values moved by one unit in the last place "
+                                            "stay within all bounds", name_, name_of(device_), f.str(), good, runs));
+      check(f.error <= f.bound || flipped, f.str());
+    }
+  }
+
+  // Ten steps from the filled weights: how far each loss and, where calm, the final logits are from the truth.
+  std::vector<Figure> descend(const std::string& key, bool calm, const std::string& variant) {
     const json& j = json_.at(key);
-    build();
+    build(variant);
+    std::vector<Figure> figures;
     model_->set_training(true);
     OptimizerOptions o;
     o.lr = j.at("lr").get<double>();
@@ -187,24 +221,37 @@ class ModelCase {
       const Variable loss = softmax_cross_entropy((*model_)(images(batches[i])), labels(batches[i]));
       const double error = std::abs(scalar_value(loss.value()) - truth[i]) / truth[i];
       const double exact_bound = calm || !mute ? 1e-6 : 1e-2;
-      check_figure(fmt::format("{} loss {}", key, i), error, exact_ ? exact_bound : std::max(4.0 * worst[i], 1e-5));
+      figures.push_back(
+          {fmt::format("{} loss {}", key, i), error, exact_ ? exact_bound : std::max(4.0 * worst[i], 1e-5)});
       tape.backward(loss);
       optimizer.step();
       optimizer.clear_grads();
     }
-    if (!calm) return;
+    if (!calm) return figures;
     model_->set_training(false);
-    compare_tensor(key + " logits", (*model_)(images(0)).value(), j.at("final_logits"));
+    figures.push_back(compared(key + " logits", (*model_)(images(0)).value(), j.at("final_logits")));
+    return figures;
   }
 
-  void compare_tensor(const std::string& what, const Tensor& found, const json& e) {
+  Figure compared(const std::string& what, const Tensor& found, const json& e) const {
     const auto truth = file_.values<double>(e.at("tensor").get<std::string>());
     const double bound = exact_ ? 1e-6 : allowed(e.at("fp32_worst").at("rel_l2").get<double>());
-    check_figure(what, relative_l2(to_vector<double>(found), truth), bound);
+    return {what, relative_l2(to_vector<double>(found), truth), bound};
+  }
+  void compare_tensor(const std::string& what, const Tensor& found, const json& e) {
+    const Figure f = compared(what, found, e);
+    check_figure(f.what, f.error, f.bound);
   }
 
+  static bool within_bounds(const std::vector<Figure>& figures) {
+    return std::all_of(figures.begin(), figures.end(), [](const Figure& f) { return f.error <= f.bound; });
+  }
+  void check_figures(const std::vector<Figure>& figures) {
+    for (const Figure& f : figures) check_figure(f.what, f.error, f.bound);
+  }
   void check_figure(const std::string& what, double error, double bound) {
-    check(error <= bound, fmt::format("{}: {:.3g}, bound {:.3g}", what, error, bound));
+    const Figure f{what, error, bound};
+    check(error <= bound, f.str());
   }
   void check(bool ok, const std::string& what) {
     result_.check(ok, fmt::format("{} {}: {}", name_, name_of(device_), what));
@@ -216,7 +263,7 @@ class ModelCase {
   Device device_;
   bool exact_;
   DType dtype_;
-  std::string prefix_, network_;
+  std::string prefix_, network_, variant_;
   std::unique_ptr<models::Classifier> model_;
   GoldenResult result_;
 };

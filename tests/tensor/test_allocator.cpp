@@ -268,3 +268,26 @@ TEST_CASE("The host allocator's memory can be written and is counted") {
   allocator.deallocate(p);
   CHECK(allocator.stats().current == before);
 }
+
+TEST_CASE("Host memory grows in one range: freed neighbours serve what none of them could, and only the rest is added") {
+  CachingAllocator allocator(make_host_memory());
+  void* a = allocator.allocate(20 * mib);
+  void* b = allocator.allocate(20 * mib);
+  CHECK(static_cast<unsigned char*>(b) == static_cast<unsigned char*>(a) + 20 * mib);
+  CHECK(allocator.stats().reserved == 40 * mib);
+  allocator.deallocate(a);
+  allocator.deallocate(b);
+  auto* joined = static_cast<unsigned char*>(allocator.allocate(40 * mib));
+  CHECK(joined == a);
+  CHECK(allocator.stats().reserved == 40 * mib);
+  allocator.deallocate(joined);
+  auto* grown = static_cast<unsigned char*>(allocator.allocate(61 * mib));
+  CHECK(grown == a);
+  // Growth comes in steps of 16 MiB, beyond that in huge pages of 2 MiB.
+  CHECK(allocator.stats().reserved == 62 * mib);
+  std::memset(grown, 0x5A, 61 * mib);
+  CHECK(grown[61 * mib - 1] == 0x5A);
+  allocator.deallocate(grown);
+  allocator.trim();
+  CHECK(allocator.stats().reserved == 0);
+}
