@@ -75,7 +75,7 @@ rows = [(r["class"], float(r["value"]), float(r["ci_lo"]), float(r["ci_hi"])) fo
         if r["split"] == "final_test" and r["metric"] == "auc" and r["class"]]
 left, top, width = 560, 205, 360
 low = min(r[2] for r in rows) - 0.005
-out.append(text(470, 185, "Area under the ROC curve, 10,000 test pictures, 95 % intervals", 14, weight="bold"))
+out.append(text(470, 185, "Area under the ROC curve on 10,000 test pictures", 14, weight="bold"))
 for n, (name, value, lo, hi) in enumerate(rows):
     y = top + 27 * n + 10
     place = lambda v: left + width * (v - low) / (1 - low)

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <stdexcept>
 
 namespace engine::test {
@@ -70,6 +71,16 @@ void Process::send(int signal) const { kill(child_, signal); }
 bool Process::running() {
   if (!ended_) ended_ = waitpid(child_, &status_, WNOHANG) == child_;
   return !ended_;
+}
+
+int Process::threads() const {
+  // The folder goes with the process; what it held a moment ago no longer counts.
+  std::error_code gone;
+  int n = 0;
+  for (auto it = std::filesystem::directory_iterator(fmt::format("/proc/{}/task", child_), gone);
+       !gone && it != std::filesystem::directory_iterator(); it.increment(gone))
+    ++n;
+  return gone ? 0 : n;
 }
 
 Result Process::wait() {

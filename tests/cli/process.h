@@ -26,6 +26,8 @@ class Process {
 
   void send(int signal) const;
   bool running();
+  /// Threads that it has at this moment.
+  int threads() const;
   /// Reads what it writes until it ends. One that hangs is killed after two minutes, and its code says so.
   Result wait();
 
