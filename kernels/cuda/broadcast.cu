@@ -4,13 +4,8 @@
 
 namespace engine::ENGINE_CUDA_NS {
 
-// Strides of x along the result's logical dimensions: 0 where x repeats.
-static std::vector<std::int64_t> logical_strides(const Tensor& x, int rank) {
-  std::vector<std::int64_t> own = x.shape().strides();
-  if (channels_last(x)) {
-    const std::int64_t c = x.dim(1), w = x.dim(3);
-    own = {x.dim(2) * w * c, 1, w * c, c};
-  }
+std::vector<std::int64_t> broadcast_strides(const Tensor& x, int rank) {
+  const std::vector<std::int64_t> own = memory_strides(x);
   std::vector<std::int64_t> strides(static_cast<std::size_t>(rank), 0);
   for (int i = 1; i <= x.shape().rank(); ++i)
     if (x.shape()[-i] != 1) strides[static_cast<std::size_t>(rank - i)] = own[own.size() - static_cast<std::size_t>(i)];
@@ -19,7 +14,7 @@ static std::vector<std::int64_t> logical_strides(const Tensor& x, int rank) {
 
 BroadcastWalk broadcast_walk(const Tensor& like, const Tensor& a, const Tensor& b) {
   const int rank = like.shape().rank();
-  const auto strides_a = logical_strides(a, rank), strides_b = logical_strides(b, rank);
+  const auto strides_a = broadcast_strides(a, rank), strides_b = broadcast_strides(b, rank);
   std::vector<std::size_t> order(static_cast<std::size_t>(rank));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = order.size() - 1 - i;
   if (channels_last(like)) order = {1, 3, 2, 0};

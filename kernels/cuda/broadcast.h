@@ -13,6 +13,9 @@ struct BroadcastWalk {
   std::vector<std::int64_t> extents, a, b;
 };
 
+/// Strides in x's memory along the dimensions of a result of this rank: 0 where x repeats.
+std::vector<std::int64_t> broadcast_strides(const Tensor& x, int rank);
+
 /// The walk over a result of `shape` in the memory order of `like`; a and b broadcast to it, each in its own layout.
 BroadcastWalk broadcast_walk(const Tensor& like, const Tensor& a, const Tensor& b);
 

@@ -78,6 +78,12 @@ std::vector<std::int64_t> physical_dims(const Tensor& x) {
   return {x.dim(0), x.dim(2), x.dim(3), x.dim(1)};
 }
 
+std::vector<std::int64_t> memory_strides(const Tensor& x) {
+  if (!channels_last(x)) return x.shape().strides();
+  const std::int64_t channels = x.dim(1), row = x.dim(3) * channels;
+  return {x.dim(2) * row, 1, row, channels};
+}
+
 Tensor empty(Context& c, const Shape& shape, DType dtype) { return c.empty(shape, dtype); }
 
 Tensor empty_channels_last(Context& c, const Shape& shape, DType dtype) {

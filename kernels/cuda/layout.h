@@ -25,6 +25,9 @@ inline bool same_layout(const Tensor& a, const Tensor& b) { return channels_last
 /// Extents from outermost to innermost in memory.
 std::vector<std::int64_t> physical_dims(const Tensor& x);
 
+/// How far apart neighbours along each dimension of the shape lie in memory, in elements.
+std::vector<std::int64_t> memory_strides(const Tensor& x);
+
 /// Uninitialised tensors. empty_channels_last: memory is [N, H, W, C] whatever the shape; a plain tensor where that is
 /// the same.
 Tensor empty(Context& c, const Shape& shape, DType dtype);

@@ -1,0 +1,154 @@
+#include "kernels/cuda/optimizers.h"
+
+#include "tests/cuda/compare.h"
+
+using namespace engine;
+using test::check_close;
+using test::context;
+using test::reference;
+using test::to_reference;
+
+namespace device = test::device;
+
+namespace {
+
+// One element, less than a vector, a whole number of pieces, a piece and a rest, weights of a convolution, none.
+const std::vector<Shape> parameters = {{1}, {7}, {4096}, {5001}, {19, 3, 3, 3}, {0}};
+
+std::vector<OptimizerSlot> slots(DType type) {
+  std::vector<OptimizerSlot> out;
+  std::uint32_t seed = 50;
+  for (const Shape& s : parameters) {
+    OptimizerSlot slot;
+    slot.param = test::normal(s, type, seed++);
+    slot.grad = test::normal(s, type, seed++);
+    slot.m = test::normal(s, type, seed++, 0.5);
+    // Second moments are positive.
+    slot.v = reference().mul(slot.m, slot.m);
+    slot.lr = 0.01 * static_cast<double>(out.size() + 1);
+    slot.weight_decay = out.size() % 2 ? 0.1 : 0.0;
+    out.push_back(slot);
+  }
+  return out;
+}
+
+// The same on the device; gradients in channels-last layout where they have one.
+std::vector<OptimizerSlot> on_device(const std::vector<OptimizerSlot>& from) {
+  std::vector<OptimizerSlot> out = from;
+  for (OptimizerSlot& s : out) {
+    for (Tensor* t : {&s.param, &s.m, &s.v}) *t = test::on_device(*t);
+    s.grad = test::on_device(s.grad, device::has_channels_last(s.grad.shape()));
+  }
+  return out;
+}
+
+// f(backend or device, slots) updates in place; both must agree in every array the operation uses.
+template <class OnDevice, class OnReference>
+void check_step(bool uses_m, bool uses_v, OnDevice&& step, OnReference&& truth) {
+  for (const DType type : test::floating) {
+    CAPTURE(name_of(type));
+    const std::vector<OptimizerSlot> expected = slots(type), found = on_device(slots(type));
+    const std::uint64_t version = found[0].param.storage()->version;
+    step(found);
+    truth(expected);
+    CHECK(found[0].param.storage()->version > version);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      CAPTURE(i);
+      check_close(found[i].param, expected[i].param);
+      if (uses_m) check_close(found[i].m, expected[i].m);
+      if (uses_v) check_close(found[i].v, expected[i].v);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("sgd_ equals the reference: plain, momentum, Nesterov, dampening, first step") {
+  for (const SgdParams& p : {SgdParams{}, SgdParams{0.9, 0.0, false, false}, SgdParams{0.9, 0.0, true, false},
+                             SgdParams{0.9, 0.3, false, false}, SgdParams{0.9, 0.3, false, true}}) {
+    CAPTURE(p.momentum);
+    CAPTURE(p.nesterov);
+    CAPTURE(p.first_step);
+    check_step(p.momentum != 0.0, false, [&](const auto& s) { device::sgd_(context(), s, p); },
+               [&](const auto& s) { reference().sgd_(s, p); });
+  }
+}
+
+TEST_CASE("The first step of sgd_ does not read its buffer") {
+  std::vector<OptimizerSlot> s = slots(DType::f32);
+  for (OptimizerSlot& slot : s) reference().fill_(slot.m, std::numeric_limits<double>::quiet_NaN());
+  const std::vector<OptimizerSlot> found = on_device(s);
+  device::sgd_(context(), found, {0.9, 0.0, false, true});
+  for (const OptimizerSlot& slot : found) CHECK(!reference().has_nonfinite(to_reference(slot.param)));
+}
+
+TEST_CASE("adam_ equals the reference, coupled and decoupled, early and late") {
+  for (const bool decoupled : {false, true})
+    for (const std::int64_t step : {1, 1000}) {
+      const AdamParams p{0.9, 0.999, 1e-8, step, decoupled};
+      CAPTURE(decoupled);
+      CAPTURE(step);
+      check_step(true, true, [&](const auto& s) { device::adam_(context(), s, p); },
+                 [&](const auto& s) { reference().adam_(s, p); });
+    }
+}
+
+TEST_CASE("rmsprop_ equals the reference with and without momentum") {
+  for (const double momentum : {0.0, 0.9}) {
+    const RmspropParams p{0.99, 1e-8, momentum};
+    CAPTURE(momentum);
+    check_step(momentum != 0.0, true, [&](const auto& s) { device::rmsprop_(context(), s, p); },
+               [&](const auto& s) { reference().rmsprop_(s, p); });
+  }
+}
+
+TEST_CASE("ema_ equals the reference") {
+  for (const DType type : test::floating) {
+    std::vector<Tensor> averages, values, found;
+    std::vector<Tensor> device_values;
+    for (const OptimizerSlot& s : slots(type)) {
+      averages.push_back(s.param);
+      values.push_back(s.grad);
+      found.push_back(test::on_device(s.param));
+      device_values.push_back(test::on_device(s.grad, device::has_channels_last(s.grad.shape())));
+    }
+    device::ema_(context(), found, device_values, 0.99);
+    reference().ema_(averages, values, 0.99);
+    for (std::size_t i = 0; i < found.size(); ++i) check_close(found[i], averages[i]);
+  }
+}
+
+TEST_CASE("clip_grad_norm_ measures, and scales where the norm is too long") {
+  for (const DType type : test::floating)
+    for (const double limit : {std::numeric_limits<double>::infinity(), 1e6, 1.0, 0.01}) {
+      CAPTURE(name_of(type));
+      CAPTURE(limit);
+      std::vector<Tensor> expected, found;
+      for (const OptimizerSlot& s : slots(type)) {
+        expected.push_back(s.grad);
+        found.push_back(test::on_device(s.grad, device::has_channels_last(s.grad.shape())));
+      }
+      check_close(device::clip_grad_norm_(context(), found, limit), reference().clip_grad_norm_(expected, limit));
+      for (std::size_t i = 0; i < found.size(); ++i) check_close(found[i], expected[i]);
+    }
+  CHECK_THROWS_AS(device::clip_grad_norm_(context(), {}, 1.0), UsageError);
+}
+
+TEST_CASE("A broken gradient shows in the norm and is not hidden by clipping") {
+  std::vector<double> v(3000, 1.0);
+  v[2500] = std::numeric_limits<double>::quiet_NaN();
+  const Tensor g = test::on_device(from_vector(v, {3000}, Device::reference, DType::f32));
+  CHECK(std::isnan(to_vector<double>(to_reference(device::clip_grad_norm_(context(), {g}, 1.0)))[0]));
+  const auto left = to_vector<double>(to_reference(g));
+  CHECK(std::isnan(left[2500]));
+  CHECK(left[0] == 1.0);
+}
+
+TEST_CASE("Optimisers refuse shapes and types that do not fit") {
+  std::vector<OptimizerSlot> s = on_device(slots(DType::f32));
+  s[1].grad = s[2].grad;
+  CHECK_THROWS_AS(device::sgd_(context(), s, {}), UsageError);
+  s = on_device(slots(DType::f32));
+  s[3].param = on_device(slots(DType::f16))[3].param;
+  CHECK_THROWS_AS(device::adam_(context(), s, {}), UsageError);
+}
