@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 # By name, so that a program that is not there fails instead of being left out.
 # The first only reads sources: no sanitizer watches it.
-areas=(architecture tensor io metrics data kernels nn train cli)
+areas=(architecture tensor io metrics data kernels nn train cli cuda cuda_emulator)
 fuzz_kinds=(idx csv image checkpoint npy config)
 
 passed=0 failed=0 skipped=0
@@ -81,6 +81,8 @@ ensure_packages "${build_packages[@]}" "${data_packages[@]}" "${test_packages[@]
 
 if built release; then
   for area in "${areas[@]}"; do run "$area" "build/release/tests/test_$area"; done
+  # The CUDA backend's tests again, on a GPU, where the build has a CUDA compiler. Says SKIPPED where there is no GPU.
+  [ ! -x build/release/tests/test_cuda_gpu ] || run cuda_gpu build/release/tests/test_cuda_gpu
   run goldens build/release/tests/test_goldens --fixtures tests/fixtures
 fi
 
@@ -95,6 +97,11 @@ if built tsan test_tensor test_data; then
   for area in tensor data; do
     run "tsan $area" env TSAN_OPTIONS=halt_on_error=1 "build/tsan/tests/test_$area"
   done
+fi
+
+if built race test_cuda test_cuda_emulator; then
+  say "Races between the threads of CUDA kernels, on the emulated device"
+  for area in cuda cuda_emulator; do run "race $area" "build/race/tests/test_$area"; done
 fi
 
 if built fuzz fuzzers; then
