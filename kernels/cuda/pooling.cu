@@ -1,5 +1,6 @@
 // Forward and backward both gather: each element of a result is written by one thread, which reads all that it depends
-// on, mostly from L1 and L2. So no sum depends on the order in which threads run.
+// on, mostly from L1 and L2. So no sum depends on the order in which threads run. Four blocks a multiprocessor are asked
+// for because left alone ptxas spills to fit five or six.
 #include "kernels/cuda/pooling.h"
 
 #include "kernels/checks.h"
@@ -11,7 +12,7 @@ namespace engine::ENGINE_CUDA_NS {
 // ---- maximum ------------------------------------------------------------------------------------------------------
 
 template <class T, int V>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
     max_pool_kernel(const T* __restrict__ x, T* __restrict__ y, std::uint8_t* __restrict__ argmax, std::uint32_t n,
                     VectorGrid grid, PoolingLine rows, PoolingLine columns) {
   for (std::uint32_t i = static_cast<std::uint32_t>(global_thread()); i < n;
@@ -48,7 +49,7 @@ __global__ void __launch_bounds__(256)
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
     max_pool_backward_kernel(const T* __restrict__ dy, const std::uint8_t* __restrict__ argmax, T* __restrict__ dx,
                              std::uint32_t n, VectorGrid grid, PoolingLine rows, PoolingLine columns) {
   for (std::uint32_t i = static_cast<std::uint32_t>(global_thread()); i < n;
@@ -126,7 +127,7 @@ Tensor max_pool2d_backward(Context& c, const Tensor& dy_any, const Tensor& argma
 // ---- average ------------------------------------------------------------------------------------------------------
 
 template <class T, int V, class Line>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
     average_kernel(const T* __restrict__ x, T* __restrict__ y, std::uint32_t n, VectorGrid grid, int height, int width,
                    Line rows, Line columns) {
   for (std::uint32_t i = static_cast<std::uint32_t>(global_thread()); i < n;
@@ -143,7 +144,7 @@ __global__ void __launch_bounds__(256)
 }
 
 template <class T, int V, class Line>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)
     average_backward_kernel(const T* __restrict__ dy, T* __restrict__ dx, std::uint32_t n, VectorGrid grid, int height,
                             int width, Line rows, Line columns) {
   for (std::uint32_t i = static_cast<std::uint32_t>(global_thread()); i < n;

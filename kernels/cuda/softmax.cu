@@ -32,13 +32,13 @@ struct SoftmaxBackward {
 // ---- contiguous rows ----------------------------------------------------------------------------------------------
 
 template <class T, int G, int V, bool logarithm>
-__global__ void __launch_bounds__(row_threads)
+__global__ void __launch_bounds__(row_threads, 4)
     softmax_rows_kernel(const T* __restrict__ x, T* __restrict__ y, std::int64_t rows, std::int64_t n) {
   for_each_row<G>(rows, [&](std::int64_t row, bool live) {
     const std::int64_t vectors = live ? n / V : 0;
     const T* from = x + row * n;
     T* to = y + row * n;
-    MaxSum m;
+    MaxSum m = of_nothing();
     for_each_vector<G>(vectors, [&](std::int64_t i) { m = with_numbers(m, load<V>(from, i)); });
     const Softmax<logarithm> f(over_row<G>(m));
     for_each_vector<G>(vectors, [&](std::int64_t i) {
@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(row_threads)
 }
 
 template <class T, int G, int V, bool logarithm>
-__global__ void __launch_bounds__(row_threads)
+__global__ void __launch_bounds__(row_threads, 4)
     softmax_rows_backward_kernel(const T* __restrict__ y, const T* __restrict__ dy, T* __restrict__ dx,
                                  std::int64_t rows, std::int64_t n) {
   using Gradient = SoftmaxBackward<logarithm>;
@@ -105,11 +105,11 @@ __device__ __forceinline__ T over_column(T v) {
 }
 
 template <class T, bool logarithm>
-__global__ void __launch_bounds__(row_threads)
+__global__ void __launch_bounds__(row_threads, 4)
     softmax_columns_kernel(const T* __restrict__ x, T* __restrict__ y, Columns s) {
   for_each_column(s, [&](std::int64_t at, bool live) {
     const std::int64_t n = live ? s.n : 0;
-    MaxSum m;
+    MaxSum m = of_nothing();
     for (std::int64_t i = threadIdx.y; i < n; i += blockDim.y) m = with_numbers(m, load<1>(x, at + i * s.inner));
     const Softmax<logarithm> f(over_column(m));
     for (std::int64_t i = threadIdx.y; i < n; i += blockDim.y)
@@ -118,7 +118,7 @@ __global__ void __launch_bounds__(row_threads)
 }
 
 template <class T, bool logarithm>
-__global__ void __launch_bounds__(row_threads)
+__global__ void __launch_bounds__(row_threads, 4)
     softmax_columns_backward_kernel(const T* __restrict__ y, const T* __restrict__ dy, T* __restrict__ dx, Columns s) {
   using Gradient = SoftmaxBackward<logarithm>;
   for_each_column(s, [&](std::int64_t at, bool live) {

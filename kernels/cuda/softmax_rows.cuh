@@ -7,13 +7,15 @@
 
 namespace engine::ENGINE_CUDA_NS {
 
-inline constexpr int row_threads = 256;  // of a block
+// Of a block. Kernels ask for four blocks a multiprocessor: left alone, ptxas spills to fit six or eight.
+inline constexpr int row_threads = 256;
 
 /// The largest of some numbers and the sum of e^(x - max): one pass over a row gives both. NaN is passed over by the
 /// maximum and shows in the sum.
 struct MaxSum {
-  float max = -INFINITY, sum = 0.0f;
+  float max, sum;
 };
+__device__ __forceinline__ MaxSum of_nothing() { return {-INFINITY, 0.0f}; }
 
 /// e^(from - to), where equal ones may be infinite.
 __device__ __forceinline__ float rescaling(float from, float to) { return from == to ? 1.0f : expf(from - to); }
