@@ -11,7 +11,7 @@ constexpr int sum_threads = 256;
 // A block's x runs over vectors of channels and y over pixels: a warp reads whole lines whether there are many channels
 // or one. [V][threads] in shared memory: neighbouring threads in neighbouring banks.
 template <class In, class Out, int V>
-__global__ void __launch_bounds__(sum_threads)
+__global__ void __launch_bounds__(sum_threads, 4)
     sum_pixels_kernel(const In* __restrict__ x, Out* __restrict__ y, std::int64_t pixels, std::int64_t vectors,
                       unsigned groups, unsigned splits, float divisor) {
   SHARED(float, s, [V][sum_threads]);

@@ -32,13 +32,12 @@ struct ResizeLine {
     return {static_cast<int>(low), min(static_cast<int>(low) + 1, inputs - 1),
             static_cast<float>(rest) / static_cast<float>(2 * outputs)};
   }
-  // Outputs strictly between inputs i - 1 and i + 1: those that read input i with a weight. What lies beyond the
-  // outermost inputs reads them alone.
+  // Outputs strictly between inputs i - 1 and i + 1: those that read input i with a weight. No output lies a whole step
+  // beyond the outermost inputs.
   __device__ __forceinline__ Range cover(int i) const {
     const int inputs = static_cast<int>(in.divisor), outputs = static_cast<int>(out.divisor);
     const int before = (2 * i - 1) * outputs - inputs, after = (2 * i + 3) * outputs - inputs;
-    const int begin = i == 0 || before < 0 ? 0 : static_cast<int>(twice_in(static_cast<std::uint32_t>(before)).quotient) + 1;
-    if (i == inputs - 1) return {begin, outputs};
+    const int begin = before < 0 ? 0 : static_cast<int>(twice_in(static_cast<std::uint32_t>(before)).quotient) + 1;
     if (after <= 0) return {begin, 0};
     const int end = static_cast<int>(twice_in(static_cast<std::uint32_t>(after + 2 * inputs - 1)).quotient);
     return {begin, min(end, outputs)};

@@ -57,19 +57,21 @@ __global__ void __launch_bounds__(row_threads, 4)
   using Gradient = SoftmaxBackward<logarithm>;
   for_each_row<G>(rows, [&](std::int64_t row, bool live) {
     const std::int64_t vectors = live ? n / V : 0;
+    const T *result = y + row * n, *from = dy + row * n;
+    T* to = dx + row * n;
     float sum = 0.0f;
     for_each_vector<G>(vectors, [&](std::int64_t i) {
-      const Vec<T, V> a = load<V>(y + row * n, i), b = load<V>(dy + row * n, i);
+      const Vec<T, V> a = load<V>(result, i), b = load<V>(from, i);
 #pragma unroll
       for (int k = 0; k < V; ++k) sum += Gradient::term(number(a.v[k]), number(b.v[k]));
     });
     sum = over_row<G>(sum);
     for_each_vector<G>(vectors, [&](std::int64_t i) {
-      const Vec<T, V> a = load<V>(y + row * n, i), b = load<V>(dy + row * n, i);
+      const Vec<T, V> a = load<V>(result, i), b = load<V>(from, i);
       Vec<T, V> d;
 #pragma unroll
       for (int k = 0; k < V; ++k) d.v[k] = stored<T>(Gradient::result(number(a.v[k]), number(b.v[k]), sum));
-      store<V>(dx + row * n, i, d);
+      store<V>(to, i, d);
     });
   });
 }

@@ -69,6 +69,7 @@ __device__ __forceinline__ T over_row(T v) {
 /// Calls f(number of the vector) for this thread's vectors of its row.
 template <int G, class F>
 __device__ __forceinline__ void for_each_vector(std::int64_t vectors, F f) {
+#pragma unroll 2
   for (std::int64_t i = threadIdx.x % G; i < vectors; i += G) f(i);
 }
 
