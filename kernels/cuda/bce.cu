@@ -89,8 +89,9 @@ Tensor bce_with_logits(Context& c, const Tensor& logits, const Tensor& target, c
     if (!none)
       add_terms(c, n, read, BceTerms<T>{entries}, WriteLoss<T>{pointer<T>(loss), p.reduction == Reduction::mean, true});
     else if (n > 0)
-      launch<bce_each_kernel<T>>(c, c.grid_stride(n), {read + static_cast<double>(loss.bytes()), 50.0 * static_cast<double>(n)},
-                                 entries, pointer<T>(loss), n);
+      launch<bce_each_kernel<T>>(c, c.grid_stride(n),
+                                 {read + static_cast<double>(loss.bytes()), 50.0 * static_cast<double>(n)}, entries,
+                                 pointer<T>(loss), n);
   });
   return loss;
 }

@@ -60,10 +60,9 @@ void add_terms(Context& c, std::int64_t n, double bytes, const Terms& terms, con
   }
   const Tensor partial = empty(c, {blocks, 2}, DType::f64);
   launch<add_terms_kernel<Terms, Finish>>(c, {blocks, 256}, cost, terms, n, pointer<Weighted>(partial), finish);
-  launch<add_terms_kernel<PartialSums, Finish>>(c, {1, 256}, {static_cast<double>(partial.bytes()), 2.0 * blocks},
-                                                PartialSums{pointer<const Weighted>(partial)},
-                                                static_cast<std::int64_t>(blocks), static_cast<Weighted*>(nullptr),
-                                                finish);
+  launch<add_terms_kernel<PartialSums, Finish>>(
+      c, {1, 256}, {static_cast<double>(partial.bytes()), 2.0 * blocks}, PartialSums{pointer<const Weighted>(partial)},
+      static_cast<std::int64_t>(blocks), static_cast<Weighted*>(nullptr), finish);
 }
 
 /// Writes a loss: the sum, or the mean.

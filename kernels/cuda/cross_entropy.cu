@@ -25,8 +25,12 @@ struct Labels {
 template <class T>
 static Labels<T> labels_of(const Tensor& target, const Tensor& class_weight, std::int64_t classes,
                            const CrossEntropyParams& p) {
-  return {pointer<const std::int64_t>(target), pointer<const T>(class_weight), classes, p.ignore_index,
-          static_cast<float>(1.0 - p.label_smoothing), static_cast<float>(p.label_smoothing / static_cast<double>(classes))};
+  return {pointer<const std::int64_t>(target),
+          pointer<const T>(class_weight),
+          classes,
+          p.ignore_index,
+          static_cast<float>(1.0 - p.label_smoothing),
+          static_cast<float>(p.label_smoothing / static_cast<double>(classes))};
 }
 
 // What a class adds to the loss; one of weight 0 nothing, also where its probability is 0 and its logarithm infinite.
@@ -63,9 +67,9 @@ __global__ void __launch_bounds__(row_threads, 4)
     float loss = 0.0f;
     if (!labels.ignored(row)) {
       const std::int64_t t = labels.target[row];
-      loss = labels.wrong(row) ? NAN
-                               : loss_term(labels.own * labels.weight(t), (number(x[t]) - m.max) - log_sum) +
-                                     labels.each * smooth;
+      loss = labels.wrong(row)
+                 ? NAN
+                 : loss_term(labels.own * labels.weight(t), (number(x[t]) - m.max) - log_sum) + labels.each * smooth;
     }
     if (each_loss)
       each_loss[row] = stored<T>(loss);
@@ -93,13 +97,15 @@ __global__ void __launch_bounds__(row_threads, 4)
     if (!live) return;
     const bool ignored = labels.ignored(row), wrong = labels.wrong(row);
     const std::int64_t target = labels.target[row];
-    const float g = wrong && !ignored ? NAN : static_cast<float>(static_cast<double>(number(dloss[one_each ? row : 0])) / by);
+    const float g =
+        wrong && !ignored ? NAN : static_cast<float>(static_cast<double>(number(dloss[one_each ? row : 0])) / by);
     const float own = wrong ? 0.0f : labels.own * labels.weight(target), others = __fmul_rn(labels.each, weights);
     for_each_vector<G>(vectors, [&](std::int64_t i) {
       Vec<T, V> v = load<V>(log_prob + row * n, i);
 #pragma unroll
       for (int k = 0; k < V; ++k) {
-        const float lp = number(v.v[k]), share = labels.each > 0.0f ? __fmul_rn(labels.each, labels.weight(i * V + k)) : 0.0f;
+        const float lp = number(v.v[k]),
+                    share = labels.each > 0.0f ? __fmul_rn(labels.each, labels.weight(i * V + k)) : 0.0f;
         float d = (own + others) * expf(lp) - share;
         if (i * V + k == target) d = (own + others) * expm1f(lp) + (others - share);
         v.v[k] = stored<T>(ignored ? 0.0f : g * d);
@@ -134,7 +140,8 @@ CrossEntropyResult softmax_cross_entropy(Context& c, const Tensor& logits, const
   const std::int64_t rows = logits.dim(0), classes = logits.dim(1);
   const bool none = p.reduction == Reduction::none;
   TargetCheck check(c, target, classes, p.ignore_index);
-  CrossEntropyResult r{empty(c, none ? Shape{rows} : Shape{}, logits.dtype()), empty(c, logits.shape(), logits.dtype())};
+  CrossEntropyResult r{empty(c, none ? Shape{rows} : Shape{}, logits.dtype()),
+                       empty(c, logits.shape(), logits.dtype())};
   with_floating("softmax_cross_entropy", logits, [&](auto sample) {
     using T = decltype(sample);
     const Labels<T> labels = labels_of<T>(target, class_weight, classes, p);

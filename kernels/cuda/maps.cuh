@@ -43,18 +43,17 @@ __device__ __forceinline__ Vec<T, V> stored_vector(const float (&v)[V], float di
   return result;
 }
 
-/// Calls launch_one(vector length as a constant, grid of `to`, vectors of it, element where `from` begins, element where
-/// `to` begins) as often as 32-bit numbers need. `aligned`: all addresses are multiples of 16.
+/// Calls launch_one(vector length as a constant, grid of `to`, vectors of it, element where `from` begins, element
+/// where `to` begins) as often as 32-bit numbers need. `aligned`: all addresses are multiples of 16.
 template <class T, class F>
 void gather(const MapView& from, const MapView& to, bool aligned, F&& launch_one) {
-  for_image_ranges(from, to, [&](std::int64_t first, std::int64_t images) {
+  for_image_ranges(from, to, [&](std::int64_t images, std::int64_t at_from, std::int64_t at_to) {
     const auto with = [&](auto vector) {
       constexpr int v = vector();
       const VectorGrid grid{Divisor<std::uint32_t>(static_cast<std::uint32_t>(to.height)),
                             Divisor<std::uint32_t>(static_cast<std::uint32_t>(to.width)),
                             Divisor<std::uint32_t>(static_cast<std::uint32_t>(to.channels / v))};
-      launch_one(vector, grid, static_cast<std::uint32_t>(images * to.image_size() / v), first * from.image_size(),
-                 first * to.image_size());
+      launch_one(vector, grid, static_cast<std::uint32_t>(images * to.image_size() / v), at_from, at_to);
     };
     constexpr int most = static_cast<int>(16 / sizeof(T));
     if (aligned && to.channels % most == 0)

@@ -32,13 +32,15 @@ inline Tensor empty_map(Context& c, const Shape& shape, DType dtype, bool channe
 
 inline constexpr std::int64_t most_indices = std::numeric_limits<std::int32_t>::max();
 
-/// Calls f(first image, how many) for ranges of images in which 32-bit numbers count the elements of both maps.
+/// Calls f(how many images, element where `from` begins, element where `to` begins) for ranges of images in which
+/// 32-bit numbers count the elements of both maps.
 template <class F>
 void for_image_ranges(const MapView& from, const MapView& to, F&& f, std::int64_t most = most_indices) {
   const std::int64_t size = std::max(from.image_size(), to.image_size());
   if (size > most) throw UsageError("an image of {} elements is larger than the {} of a launch", size, most);
   const std::int64_t step = most / size;
-  for (std::int64_t first = 0; first < to.images; first += step) f(first, std::min(step, to.images - first));
+  for (std::int64_t first = 0; first < to.images; first += step)
+    f(std::min(step, to.images - first), first * from.image_size(), first * to.image_size());
 }
 
 }  // namespace engine::ENGINE_CUDA_NS

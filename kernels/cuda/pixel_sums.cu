@@ -54,14 +54,16 @@ static SumPlan plan_sum(Context& c, std::int64_t images, std::int64_t pixels, st
   // Few channels of a large map leave multiprocessors idle: the pixels are split, as long as a thread keeps eight.
   const std::int64_t wanted = 2 * static_cast<std::int64_t>(c.properties().multiprocessors);
   const std::int64_t blocks = images * p.groups, useful = pixels / (8 * static_cast<std::int64_t>(p.rows));
-  p.splits = static_cast<unsigned>(std::clamp<std::int64_t>((wanted + blocks - 1) / blocks, 1, std::max<std::int64_t>(useful, 1)));
+  p.splits = static_cast<unsigned>(
+      std::clamp<std::int64_t>((wanted + blocks - 1) / blocks, 1, std::max<std::int64_t>(useful, 1)));
   return p;
 }
 
 template <class In, class Out, int V>
 static void sum_once(Context& c, const In* x, Out* y, std::int64_t images, std::int64_t pixels, std::int64_t channels,
                      const SumPlan& p, double divisor) {
-  const double read = static_cast<double>(images * pixels * channels), written = static_cast<double>(images * p.splits * channels);
+  const double read = static_cast<double>(images * pixels * channels),
+               written = static_cast<double>(images * p.splits * channels);
   const Cost cost{read * sizeof(In) + written * sizeof(Out), read};
   const LaunchShape shape{static_cast<unsigned>(images * p.groups * p.splits), {p.lanes, p.rows}};
   launch<sum_pixels_kernel<In, Out, V>>(c, shape, cost, x, y, pixels, channels / V, p.groups, p.splits,

@@ -1,6 +1,6 @@
 // Forward and backward both gather: each element of a result is written by one thread, which reads all that it depends
-// on, mostly from L1 and L2. So no sum depends on the order in which threads run. Four blocks a multiprocessor are asked
-// for because left alone ptxas spills to fit five or six.
+// on, mostly from L1 and L2. So no sum depends on the order in which threads run. Four blocks a multiprocessor are
+// asked for because left alone ptxas spills to fit five or six.
 #include "kernels/cuda/pooling.h"
 
 #include "kernels/checks.h"
@@ -199,8 +199,8 @@ static Tensor average_backward(Context& c, std::string_view op, const Tensor& dy
     const int height = static_cast<int>(dy.dim(2)), width = static_cast<int>(dy.dim(3));
     gather<T>(map_view(dy.shape(), last), map_view(input, last), aligned(from, to),
               [&](auto vector, const VectorGrid& grid, std::uint32_t n, std::int64_t at_y, std::int64_t at_x) {
-                launch<average_backward_kernel<T, vector(), Line>>(c, c.grid_stride(n), cost, from + at_y, to + at_x,
-                                                                   n, grid, height, width, rows, columns);
+                launch<average_backward_kernel<T, vector(), Line>>(c, c.grid_stride(n), cost, from + at_y, to + at_x, n,
+                                                                   grid, height, width, rows, columns);
               });
   });
   return dx;

@@ -36,7 +36,8 @@ struct PoolingLine {
   }
   __device__ __forceinline__ Range cover(int i) const {
     const int reach = i + before;
-    const int first = reach < kernel ? 0 : static_cast<int>(stride(static_cast<std::uint32_t>(reach - kernel)).quotient) + 1;
+    const int first =
+        reach < kernel ? 0 : static_cast<int>(stride(static_cast<std::uint32_t>(reach - kernel)).quotient) + 1;
     return {first, min(static_cast<int>(stride(static_cast<std::uint32_t>(reach)).quotient) + 1, out)};
   }
 };

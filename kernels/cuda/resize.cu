@@ -12,8 +12,8 @@ struct Between {
   float weight;
 };
 
-// One dimension. Output o is at ((2 o + 1) in - out) / (2 out) between inputs: in whole numbers, as a float would be off
-// by more than a weight may be.
+// One dimension. Output o is at ((2 o + 1) in - out) / (2 out) between inputs: in whole numbers, as a float would be
+// off by more than a weight may be.
 struct ResizeLine {
   Divisor<std::uint32_t> in, out, twice_in, twice_out;
 
@@ -50,9 +50,8 @@ struct ResizeLine {
 };
 
 template <class T, int V>
-__global__ void __launch_bounds__(256, 4)
-    resize_kernel(const T* __restrict__ x, T* __restrict__ y, std::uint32_t n, VectorGrid grid, ResizeLine rows,
-                  ResizeLine columns) {
+__global__ void __launch_bounds__(256, 4) resize_kernel(const T* __restrict__ x, T* __restrict__ y, std::uint32_t n,
+                                                        VectorGrid grid, ResizeLine rows, ResizeLine columns) {
   for (std::uint32_t i = static_cast<std::uint32_t>(global_thread()); i < n;
        i += static_cast<std::uint32_t>(global_threads())) {
     const Place p = grid(i);

@@ -130,7 +130,8 @@ __global__ void __launch_bounds__(row_threads, 4)
       sum += Gradient::term(number(y[at + i * s.inner]), number(dy[at + i * s.inner]));
     sum = over_column(sum);
     for (std::int64_t i = threadIdx.y; i < n; i += blockDim.y)
-      dx[at + i * s.inner] = stored<T>(Gradient::result(number(y[at + i * s.inner]), number(dy[at + i * s.inner]), sum));
+      dx[at + i * s.inner] =
+          stored<T>(Gradient::result(number(y[at + i * s.inner]), number(dy[at + i * s.inner]), sum));
   });
 }
 

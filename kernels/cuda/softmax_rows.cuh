@@ -43,7 +43,9 @@ __device__ __forceinline__ MaxSum with_numbers(MaxSum m, const Vec<T, V>& v) {
   return {top, sum};
 }
 
-__device__ __forceinline__ float from_lane(float v, int lane_mask) { return __shfl_xor_sync(0xFFFFFFFFu, v, lane_mask); }
+__device__ __forceinline__ float from_lane(float v, int lane_mask) {
+  return __shfl_xor_sync(0xFFFFFFFFu, v, lane_mask);
+}
 __device__ __forceinline__ MaxSum from_lane(const MaxSum& v, int lane_mask) {
   return {from_lane(v.max, lane_mask), from_lane(v.sum, lane_mask)};
 }

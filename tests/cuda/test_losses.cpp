@@ -1,7 +1,6 @@
-#include "kernels/cuda/losses.h"
-
 #include <string>
 
+#include "kernels/cuda/losses.h"
 #include "kernels/cuda/target_check.h"
 #include "tests/cuda/compare.h"
 
@@ -31,7 +30,9 @@ std::vector<std::int64_t> classes_for(std::int64_t rows, std::int64_t classes, s
 
 Tensor positive(const Shape& s, DType type, std::uint32_t sample) {
   const Tensor x = test::normal(s, DType::f64, sample);
-  return reference().cast(reference().add(reference().mul(x, x), from_vector(std::vector<double>{0.25}, {}, Device::reference, DType::f64)), type);
+  return reference().cast(
+      reference().add(reference().mul(x, x), from_vector(std::vector<double>{0.25}, {}, Device::reference, DType::f64)),
+      type);
 }
 Tensor scalar(double v, DType type) { return from_vector(std::vector<double>{v}, {}, Device::reference, type); }
 
@@ -58,7 +59,8 @@ class Launches final : public gpu::LaunchObserver {
 
 TEST_CASE("Cross-entropy, its saved probabilities and its gradient equal the reference") {
   for (const DType type : test::floating)
-    for (const Shape& s : {Shape{1, 1}, Shape{7, 3}, Shape{33, 10}, Shape{9, 37}, Shape{5, 264}, Shape{2, 2200}, Shape{4500, 4}})
+    for (const Shape& s :
+         {Shape{1, 1}, Shape{7, 3}, Shape{33, 10}, Shape{9, 37}, Shape{5, 264}, Shape{2, 2200}, Shape{4500, 4}})
       for (const double smoothing : {0.0, 0.1})
         for (const bool weighted : {false, true})
           for (const std::int64_t ignored : {-100L, 1L})
@@ -100,15 +102,19 @@ TEST_CASE("All rows ignored: the mean is NaN, the sum and every gradient are 0; 
     check_close(found.loss, reference().softmax_cross_entropy(x, target, {}, p).loss);
     if (reduction == Reduction::mean) CHECK(std::isnan(test::memory_of<float>(found.loss)[0]));
     const Tensor dloss = reduction == Reduction::none ? test::normal({3}, DType::f32, 64) : scalar(1.0, DType::f32);
-    const Tensor dx = device::softmax_cross_entropy_backward(context(), found.log_prob, on_device(target), {}, on_device(dloss), p);
+    const Tensor dx =
+        device::softmax_cross_entropy_backward(context(), found.log_prob, on_device(target), {}, on_device(dloss), p);
     CHECK(test::memory_of<float>(dx) == std::vector<float>(12, 0.0f));
-    const auto empty = device::softmax_cross_entropy(context(), on_device(test::normal({0, 4}, DType::f32, 1)), on_device(classes_of({})), {}, p);
-    check_close(empty.loss, reference().softmax_cross_entropy(test::normal({0, 4}, DType::f32, 1), classes_of({}), {}, p).loss);
+    const auto empty = device::softmax_cross_entropy(context(), on_device(test::normal({0, 4}, DType::f32, 1)),
+                                                     on_device(classes_of({})), {}, p);
+    check_close(empty.loss,
+                reference().softmax_cross_entropy(test::normal({0, 4}, DType::f32, 1), classes_of({}), {}, p).loss);
   }
 }
 
 TEST_CASE("A class of weight 0 adds nothing to the loss, also where its probability is 0") {
-  const Tensor x = from_vector(std::vector<double>{0, -infinity, 1, -infinity, 2, 0}, {2, 3}, Device::reference, DType::f32);
+  const Tensor x =
+      from_vector(std::vector<double>{0, -infinity, 1, -infinity, 2, 0}, {2, 3}, Device::reference, DType::f32);
   const Tensor weight = from_vector(std::vector<double>{1, 0, 2}, {3}, Device::reference, DType::f32);
   for (const double smoothing : {0.0, 0.2})
     for (const std::int64_t t : {0, 1, 2}) {
@@ -132,7 +138,9 @@ TEST_CASE("A target that is no class is an error that names the first such row")
   }
   CHECK_THROWS_AS(device::softmax_cross_entropy_backward(context(), x, target, {}, dloss, {}), DataError);
   const Tensor huge = on_device(classes_of({std::numeric_limits<std::int64_t>::max(), -100}));
-  CHECK_THROWS_AS(device::softmax_cross_entropy(context(), on_device(test::normal({2, 3}, DType::f32, 1)), huge, {}, {}), DataError);
+  CHECK_THROWS_AS(
+      device::softmax_cross_entropy(context(), on_device(test::normal({2, 3}, DType::f32, 1)), huge, {}, {}),
+      DataError);
 }
 
 TEST_CASE("Targets are searched once: not for the gradient, not again, but after they were written") {
@@ -145,7 +153,9 @@ TEST_CASE("Targets are searched once: not for the gradient, not again, but after
   device::softmax_cross_entropy(context(), x, target, {}, {});
   CHECK(searches.count == 1);
   // Fewer classes, another index to ignore: other questions.
-  CHECK_THROWS_AS(device::softmax_cross_entropy(context(), on_device(test::normal({3, 3}, DType::f32, 1)), target, {}, {}), DataError);
+  CHECK_THROWS_AS(
+      device::softmax_cross_entropy(context(), on_device(test::normal({3, 3}, DType::f32, 1)), target, {}, {}),
+      DataError);
   CHECK_THROWS_AS(device::softmax_cross_entropy(context(), x, target, {}, {0.0, 2, Reduction::mean}), DataError);
   CHECK(searches.count == 3);
   device::copy_(context(), target, on_device(classes_of({0, 4, 1})));
@@ -171,19 +181,22 @@ TEST_CASE("Binary cross-entropy and its gradient equal the reference, with missi
           const BceParams p{reduction};
           const Tensor x = test::normal(s, type, 70, 3.0);
           std::vector<double> v;
-          for (std::int64_t i = 0; i < s.numel(); ++i) v.push_back(std::vector<double>{0.0, 1.0, -1.0, 0.25, 1.0}[static_cast<std::size_t>(i % 5)]);
+          for (std::int64_t i = 0; i < s.numel(); ++i)
+            v.push_back(std::vector<double>{0.0, 1.0, -1.0, 0.25, 1.0}[static_cast<std::size_t>(i % 5)]);
           const Tensor target = from_vector(v, s, Device::reference, type);
           const Tensor weight = weighted ? positive({s[1]}, type, 71) : Tensor();
           check_close(device::bce_with_logits(context(), on_device(x), on_device(target), there(weight), p),
                       reference().bce_with_logits(x, target, weight, p));
           const Tensor dloss = reduction == Reduction::none ? test::normal(s, type, 72) : scalar(1.5, type);
-          check_close(device::bce_with_logits_backward(context(), on_device(x), on_device(target), there(weight), on_device(dloss), p),
+          check_close(device::bce_with_logits_backward(context(), on_device(x), on_device(target), there(weight),
+                                                       on_device(dloss), p),
                       reference().bce_with_logits_backward(x, target, weight, dloss, p));
         }
 }
 
 TEST_CASE("Binary cross-entropy far out, and of missing labels only") {
-  const Tensor x = from_vector(std::vector<double>{100, -100, 100, -100, 30, -30}, {6, 1}, Device::reference, DType::f32);
+  const Tensor x =
+      from_vector(std::vector<double>{100, -100, 100, -100, 30, -30}, {6, 1}, Device::reference, DType::f32);
   const Tensor t = from_vector(std::vector<double>{1, 0, 0, 1, 1, 0}, {6, 1}, Device::reference, DType::f32);
   const Tensor ones = from_vector(std::vector<double>(6, 1.0), {6, 1}, Device::reference, DType::f32);
   const auto each = [](const Tensor& found, const Tensor& truth) {
@@ -191,23 +204,29 @@ TEST_CASE("Binary cross-entropy far out, and of missing labels only") {
     for (std::size_t i = 0; i < b.size(); ++i) CHECK(std::fabs(a[i] - b[i]) <= 2e-6 * std::fabs(b[i]) + 1e-38);
   };
   const BceParams none{Reduction::none};
-  each(device::bce_with_logits(context(), on_device(x), on_device(t), {}, none), reference().bce_with_logits(x, t, {}, none));
+  each(device::bce_with_logits(context(), on_device(x), on_device(t), {}, none),
+       reference().bce_with_logits(x, t, {}, none));
   each(device::bce_with_logits_backward(context(), on_device(x), on_device(t), {}, on_device(ones), none),
        reference().bce_with_logits_backward(x, t, {}, ones, none));
   const Tensor missing = from_vector(std::vector<double>(6, -1.0), {6, 1}, Device::reference, DType::f32);
-  CHECK(test::memory_of<float>(device::bce_with_logits(context(), on_device(x), on_device(missing), {}, {}))[0] == 0.0f);
-  CHECK(test::memory_of<float>(device::bce_with_logits_backward(context(), on_device(x), on_device(missing), {}, on_device(scalar(1, DType::f32)), {})) ==
+  CHECK(test::memory_of<float>(device::bce_with_logits(context(), on_device(x), on_device(missing), {}, {}))[0] ==
+        0.0f);
+  CHECK(test::memory_of<float>(device::bce_with_logits_backward(context(), on_device(x), on_device(missing), {},
+                                                                on_device(scalar(1, DType::f32)), {})) ==
         std::vector<float>(6, 0.0f));
 }
 
 TEST_CASE("Losses give the same bits again, from many blocks too") {
-  const Tensor x = on_device(test::normal({9000, 2}, DType::f32, 73)), t = on_device(from_vector(std::vector<double>(18000, 1.0), {9000, 2}, Device::reference, DType::f32));
-  CHECK(test::same_bits(to_reference(device::bce_with_logits(context(), x, t, {}, {})), to_reference(device::bce_with_logits(context(), x, t, {}, {}))));
+  const Tensor x = on_device(test::normal({9000, 2}, DType::f32, 73)),
+               t = on_device(from_vector(std::vector<double>(18000, 1.0), {9000, 2}, Device::reference, DType::f32));
+  CHECK(test::same_bits(to_reference(device::bce_with_logits(context(), x, t, {}, {})),
+                        to_reference(device::bce_with_logits(context(), x, t, {}, {}))));
 }
 
 TEST_CASE("Losses refuse what does not fit with a typed error") {
   gpu::Context& c = context();
-  const Tensor x = on_device(test::normal({2, 3}, DType::f32, 1)), t = on_device(classes_of({0, 1})), loss = on_device(scalar(1, DType::f32));
+  const Tensor x = on_device(test::normal({2, 3}, DType::f32, 1)), t = on_device(classes_of({0, 1})),
+               loss = on_device(scalar(1, DType::f32));
   const Tensor half = on_device(test::normal({3}, DType::f16, 1)), four = on_device(test::normal({4}, DType::f32, 1));
   CHECK_THROWS_AS(device::softmax_cross_entropy(c, half, t, {}, {}), UsageError);
   CHECK_THROWS_AS(device::softmax_cross_entropy(c, x, on_device(classes_of({0})), {}, {}), UsageError);

@@ -1,6 +1,5 @@
-#include "kernels/cuda/pooling.h"
-
 #include "kernels/cuda/maps.h"
+#include "kernels/cuda/pooling.h"
 #include "tests/cuda/compare.h"
 
 using namespace engine;
@@ -14,18 +13,27 @@ namespace device = test::device;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
+                 infinity = std::numeric_limits<double>::infinity();
 
-// Channels that fill no vector, one of f32, one of 16 bits, several blocks; one image and several; no image, no channel.
-const Shape maps[] = {{1, 1, 5, 7}, {2, 3, 9, 6}, {2, 17, 5, 5}, {1, 24, 13, 11}, {3, 64, 7, 8}, {0, 3, 5, 5}, {2, 0, 5, 5}};
+// Channels that fill no vector, one of f32, one of 16 bits, several blocks; one image and several; no image, no
+// channel.
+const Shape maps[] = {{1, 1, 5, 7},  {2, 3, 9, 6}, {2, 17, 5, 5}, {1, 24, 13, 11},
+                      {3, 64, 7, 8}, {0, 3, 5, 5}, {2, 0, 5, 5}};
 
-Pool2dParams pool(std::int64_t kernel, std::int64_t stride, std::int64_t padding, bool ceil = false, bool count = true) {
+Pool2dParams pool(std::int64_t kernel, std::int64_t stride, std::int64_t padding, bool ceil = false,
+                  bool count = true) {
   return {{kernel, kernel}, {stride, stride}, Padding2d::same(padding), ceil, count};
 }
 const std::vector<Pool2dParams>& poolings() {
-  static const std::vector<Pool2dParams> list = {
-      pool(2, 2, 0), pool(3, 2, 1), pool(3, 1, 1), pool(3, 2, 0, true), pool(2, 3, 1, true, false), pool(1, 2, 0),
-      {{1, 5}, {3, 1}, {0, 0, 4, 2}, false, false}, {{3, 2}, {1, 2}, {1, 4, 0, 1}, true, true}};
+  static const std::vector<Pool2dParams> list = {pool(2, 2, 0),
+                                                 pool(3, 2, 1),
+                                                 pool(3, 1, 1),
+                                                 pool(3, 2, 0, true),
+                                                 pool(2, 3, 1, true, false),
+                                                 pool(1, 2, 0),
+                                                 {{1, 5}, {3, 1}, {0, 0, 4, 2}, false, false},
+                                                 {{3, 2}, {1, 2}, {1, 4, 0, 1}, true, true}};
   return list;
 }
 
@@ -67,8 +75,9 @@ TEST_CASE("Max pooling finds the reference's maxima and their places, and its gr
 }
 
 TEST_CASE("A NaN wins a max pooling, the last of several; of equal values the first wins, also of -inf") {
-  const Tensor x = floats({not_a_number, 5, not_a_number, 1, 2, 2, 1, 2, -infinity, -infinity, -infinity, -infinity, -0.0, 0.0, 0.0, -0.0},
-                          {4, 1, 2, 2});
+  const Tensor x = floats(
+      {not_a_number, 5, not_a_number, 1, 2, 2, 1, 2, -infinity, -infinity, -infinity, -infinity, -0.0, 0.0, 0.0, -0.0},
+      {4, 1, 2, 2});
   const auto truth = reference().max_pool2d(x, pool(2, 2, 0));
   const auto found = device::max_pool2d(context(), on_device(x), pool(2, 2, 0));
   CHECK(test::memory_of<std::uint8_t>(found.argmax) == std::vector<std::uint8_t>{2, 0, 0, 0});
@@ -116,13 +125,16 @@ TEST_CASE("Adaptive average pooling and its gradient equal the reference, smalle
 
 TEST_CASE("Global average pooling of large maps, whose pixels several blocks share, and of single pixels") {
   for (const DType type : test::floating)
-    for (const Shape& s : {Shape{1, 2, 61, 67}, Shape{1, 8, 64, 65}, Shape{2, 40, 33, 9}, Shape{1, 264, 5, 3}, Shape{3, 33, 1, 1}})
+    for (const Shape& s :
+         {Shape{1, 2, 61, 67}, Shape{1, 8, 64, 65}, Shape{2, 40, 33, 9}, Shape{1, 264, 5, 3}, Shape{3, 33, 1, 1}})
       for (const bool last : {false, true}) {
         CAPTURE(s.str());
-        const Tensor x = reference().add(test::normal(s, type, 7), from_vector(std::vector<double>{1.0}, {}, Device::reference, type));
+        const Tensor x = reference().add(test::normal(s, type, 7),
+                                         from_vector(std::vector<double>{1.0}, {}, Device::reference, type));
         const Tensor y = device::adaptive_avg_pool2d(context(), on_device(x, last), 1, 1);
         check_close(y, reference().adaptive_avg_pool2d(x, 1, 1));
-        CHECK(test::same_bits(to_reference(y), to_reference(device::adaptive_avg_pool2d(context(), on_device(x, last), 1, 1))));
+        CHECK(test::same_bits(to_reference(y),
+                              to_reference(device::adaptive_avg_pool2d(context(), on_device(x, last), 1, 1))));
       }
 }
 
@@ -132,22 +144,26 @@ TEST_CASE("The gradient of a pooled pixel becomes a channels-last map") {
 }
 
 TEST_CASE("Maps too large for 32-bit numbers are taken a few images at a time") {
-  using Parts = std::vector<std::pair<std::int64_t, std::int64_t>>;
+  using Parts = std::vector<std::vector<std::int64_t>>;
   Parts parts;
-  const auto collect = [&](std::int64_t first, std::int64_t images) { parts.emplace_back(first, images); };
+  const auto collect = [&](std::int64_t images, std::int64_t at_from, std::int64_t at_to) {
+    parts.push_back({images, at_from, at_to});
+  };
   const device::MapView from{5, 4, 6, 8}, to{5, 2, 3, 8};
   device::for_image_ranges(from, to, collect, 2 * from.image_size() + 1);
-  CHECK(parts == Parts{{0, 2}, {2, 2}, {4, 1}});
+  CHECK(parts == Parts{{2, 0, 0}, {2, 384, 96}, {1, 768, 192}});
   parts.clear();
   device::for_image_ranges(to, from, collect);
-  CHECK(parts == Parts{{0, 5}});
+  CHECK(parts == Parts{{5, 0, 0}});
   CHECK_THROWS_AS(device::for_image_ranges(from, to, collect, from.image_size() - 1), UsageError);
 }
 
 TEST_CASE("Pooling refuses what does not fit with a typed error") {
   gpu::Context& c = context();
-  const Tensor x = on_device(test::normal({1, 1, 4, 4}, DType::f32, 1)), flat = on_device(test::normal({4, 4}, DType::f32, 1));
-  const Tensor wide = on_device(test::normal({1, 1, 20, 20}, DType::f32, 1)), d = on_device(test::normal({1, 1, 4, 4}, DType::f64, 1));
+  const Tensor x = on_device(test::normal({1, 1, 4, 4}, DType::f32, 1)),
+               flat = on_device(test::normal({4, 4}, DType::f32, 1));
+  const Tensor wide = on_device(test::normal({1, 1, 20, 20}, DType::f32, 1)),
+               d = on_device(test::normal({1, 1, 4, 4}, DType::f64, 1));
   CHECK_THROWS_AS(device::max_pool2d(c, flat, pool(2, 2, 0)), UsageError);
   CHECK_THROWS_AS(device::max_pool2d(c, x, pool(5, 1, 0)), UsageError);
   CHECK_THROWS_AS(device::max_pool2d(c, x, pool(2, 2, 2)), UsageError);

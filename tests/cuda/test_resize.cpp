@@ -1,5 +1,4 @@
 #include "kernels/cuda/resize.h"
-
 #include "tests/cuda/compare.h"
 
 using namespace engine;
@@ -23,8 +22,9 @@ constexpr Size sizes[] = {{1, 1}, {2, 3}, {5, 7}, {10, 14}, {11, 5}, {40, 1}, {3
 template <class F>
 void for_each_map(F&& f) {
   for (const DType type : test::floating)
-    for (const Shape& s : {Shape{1, 1, 5, 7}, Shape{2, 3, 9, 6}, Shape{2, 17, 5, 5}, Shape{2, 24, 13, 11},
-                           Shape{1, 64, 7, 8}, Shape{2, 24, 1, 1}, Shape{2, 9, 1, 16}, Shape{0, 3, 5, 5}, Shape{2, 0, 5, 5}})
+    for (const Shape& s :
+         {Shape{1, 1, 5, 7}, Shape{2, 3, 9, 6}, Shape{2, 17, 5, 5}, Shape{2, 24, 13, 11}, Shape{1, 64, 7, 8},
+          Shape{2, 24, 1, 1}, Shape{2, 9, 1, 16}, Shape{0, 3, 5, 5}, Shape{2, 0, 5, 5}})
       for (const bool last : {false, true})
         for (const Size size : sizes) {
           if (last && !device::has_channels_last(s)) continue;
@@ -67,16 +67,19 @@ TEST_CASE("Weights stay exact on long lines, and each output's weights reach the
     const Tensor dy = from_vector(std::vector<double>(static_cast<std::size_t>(size.width), 1.0), {1, 1, 1, size.width},
                                   Device::reference, DType::f32);
     double sum = 0;
-    for (const float v : test::memory_of<float>(device::resize_bilinear_backward(context(), on_device(dy), s))) sum += static_cast<double>(v);
+    for (const float v : test::memory_of<float>(device::resize_bilinear_backward(context(), on_device(dy), s)))
+      sum += static_cast<double>(v);
     CHECK(sum == doctest::Approx(static_cast<double>(size.width)).epsilon(1e-6));
   }
 }
 
 TEST_CASE("Resizing refuses what does not fit with a typed error") {
-  const Tensor x = on_device(test::normal({1, 2, 4, 4}, DType::f32, 1)), flat = on_device(test::normal({4, 4}, DType::f32, 1));
+  const Tensor x = on_device(test::normal({1, 2, 4, 4}, DType::f32, 1)),
+               flat = on_device(test::normal({4, 4}, DType::f32, 1));
   CHECK_THROWS_AS(device::resize_bilinear(context(), flat, 2, 2), UsageError);
   CHECK_THROWS_AS(device::resize_bilinear(context(), x, 0, 2), UsageError);
   CHECK_THROWS_AS(device::resize_bilinear(context(), x, 2, std::int64_t{1} << 30), UsageError);
-  CHECK_THROWS_AS(device::resize_bilinear(context(), on_device(test::normal({1, 1, 2, 2}, DType::f64, 1)), 2, 2), UsageError);
+  CHECK_THROWS_AS(device::resize_bilinear(context(), on_device(test::normal({1, 1, 2, 2}, DType::f64, 1)), 2, 2),
+                  UsageError);
   CHECK_THROWS_AS(device::resize_bilinear_backward(context(), x, {1, 3, 8, 8}), UsageError);
 }

@@ -1,5 +1,4 @@
 #include "kernels/cuda/softmax.h"
-
 #include "tests/cuda/compare.h"
 
 using namespace engine;
@@ -13,12 +12,13 @@ namespace device = test::device;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
+                 infinity = std::numeric_limits<double>::infinity();
 
 // Rows of one value, of less than a group, of a warp's and of a block's length, with and without vectors, few and many.
-const Shape arrays[] = {{5},     {3, 1},   {7, 3},        {1300, 3},    {70, 10},     {33, 16},     {9, 37},
-                        {9, 264}, {3, 1031}, {2, 2200},   {40, 301},    {2, 17, 5, 3}, {1, 21, 9, 16}, {2, 8, 3, 5},
-                        {0, 3},  {3, 5, 7}, {2, 300, 3}, {2, 3, 1, 2, 5}};
+const Shape arrays[] = {{5},      {3, 1},    {7, 3},      {1300, 3},      {70, 10},      {33, 16},       {9, 37},
+                        {9, 264}, {3, 1031}, {2, 2200},   {40, 301},      {2, 17, 5, 3}, {1, 21, 9, 16}, {2, 8, 3, 5},
+                        {0, 3},   {3, 5, 7}, {2, 300, 3}, {2, 3, 1, 2, 5}};
 
 // Calls f(dtype, shape, channels-last or not, axis).
 template <class F>
@@ -60,10 +60,14 @@ TEST_CASE("Gradients of softmax and its logarithm equal the reference") {
 }
 
 TEST_CASE("Softmax of large, infinite and missing numbers is the reference's, row by row and column by column") {
-  const std::vector<std::vector<double>> rows = {
-      {1e30, -1e30, 0, 1}, {-infinity, 0, 1, -infinity}, {-infinity, -infinity, -infinity, -infinity},
-      {infinity, 0, 1, 2}, {not_a_number, 0, 1, 2},      {-infinity, not_a_number, infinity, 0},
-      {88, 89, 90, -90},   {-infinity, -infinity, -infinity, -1e30}};
+  const std::vector<std::vector<double>> rows = {{1e30, -1e30, 0, 1},
+                                                 {-infinity, 0, 1, -infinity},
+                                                 {-infinity, -infinity, -infinity, -infinity},
+                                                 {infinity, 0, 1, 2},
+                                                 {not_a_number, 0, 1, 2},
+                                                 {-infinity, not_a_number, infinity, 0},
+                                                 {88, 89, 90, -90},
+                                                 {-infinity, -infinity, -infinity, -1e30}};
   for (const std::int64_t length : {4, 40, 400}) {
     std::vector<double> v;
     for (const auto& row : rows)
@@ -74,17 +78,22 @@ TEST_CASE("Softmax of large, infinite and missing numbers is the reference's, ro
       CAPTURE(r);
       const auto row_of = [&](const Tensor& t) { return reference().slice(t, {r, 0}, {1, length}); };
       const auto column_of = [&](const Tensor& t) { return reference().slice(t, {0, r}, {length, 1}); };
-      check_close(on_device(row_of(to_reference(device::softmax(context(), on_device(x), 1)))), row_of(reference().softmax(x, 1)));
-      check_close(on_device(row_of(to_reference(device::log_softmax(context(), on_device(x), 1)))), row_of(reference().log_softmax(x, 1)));
-      check_close(on_device(column_of(to_reference(device::softmax(context(), on_device(turned), 0)))), column_of(reference().softmax(turned, 0)));
-      check_close(on_device(column_of(to_reference(device::log_softmax(context(), on_device(turned), 0)))), column_of(reference().log_softmax(turned, 0)));
+      check_close(on_device(row_of(to_reference(device::softmax(context(), on_device(x), 1)))),
+                  row_of(reference().softmax(x, 1)));
+      check_close(on_device(row_of(to_reference(device::log_softmax(context(), on_device(x), 1)))),
+                  row_of(reference().log_softmax(x, 1)));
+      check_close(on_device(column_of(to_reference(device::softmax(context(), on_device(turned), 0)))),
+                  column_of(reference().softmax(turned, 0)));
+      check_close(on_device(column_of(to_reference(device::log_softmax(context(), on_device(turned), 0)))),
+                  column_of(reference().log_softmax(turned, 0)));
     }
   }
 }
 
 TEST_CASE("Softmax gives the same bits again") {
   const Tensor x = on_device(test::normal({3, 2200}, DType::f32, 53));
-  CHECK(test::same_bits(to_reference(device::softmax(context(), x, 1)), to_reference(device::softmax(context(), x, 1))));
+  CHECK(
+      test::same_bits(to_reference(device::softmax(context(), x, 1)), to_reference(device::softmax(context(), x, 1))));
 }
 
 TEST_CASE("Softmax refuses what does not fit with a typed error") {
