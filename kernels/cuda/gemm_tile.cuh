@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/divisor.h"
+#include "kernels/cuda/layout.h"
 #include "kernels/cuda/map.cuh"
 
 namespace engine::ENGINE_CUDA_NS {
