@@ -14,7 +14,8 @@ static Tensor taps_first(Context& c, const ConvGeometry& g, const Tensor& w) {
 }
 
 // The image has `from` pixels: those of x forward, of dy backward. A thread makes V neighbouring channels of a pixel;
-// what taps share is read again from L1.
+// what taps share is read again from L1. The loops stay rolled: with 40 registers a thread three quarters of the
+// device's threads run at once, and their number is what hides the latency of the loads.
 template <bool backward, int V, class T>
 __global__ void __launch_bounds__(256)
     depthwise_kernel(const T* __restrict__ image, const T* __restrict__ w, const T* __restrict__ bias,
@@ -30,6 +31,7 @@ __global__ void __launch_bounds__(256)
     float sum[V];
 #pragma unroll
     for (int j = 0; j < V; ++j) sum[j] = bias != nullptr ? static_cast<float>(number(bias[channel + j])) : 0.0f;
+#pragma unroll 1
     for (int ky = 0; ky < g.kernel_height; ++ky) {
       int y = backward ? at.y + g.top - ky * g.dilation_y : at.y * g.stride_y - g.top + ky * g.dilation_y;
       if constexpr (backward) {
@@ -38,6 +40,7 @@ __global__ void __launch_bounds__(256)
         y = rest == 0 ? static_cast<int>(quotient) : -1;
       }
       if (!inside(y, height)) continue;
+#pragma unroll 1
       for (int kx = 0; kx < g.kernel_width; ++kx) {
         int x = backward ? at.x + g.left - kx * g.dilation_x : at.x * g.stride_x - g.left + kx * g.dilation_x;
         if constexpr (backward) {
