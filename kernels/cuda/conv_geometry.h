@@ -20,6 +20,8 @@ struct ConvGeometry {
 
   std::int64_t pixels() const { return std::int64_t{images} * height * width; }
   std::int64_t out_pixels() const { return std::int64_t{images} * out_height * out_width; }
+  /// Of the convolution and of each of its gradients; what meets padding included.
+  double flops() const { return 2.0 * static_cast<double>(out_pixels()) * out_channels * taps * group_in; }
   /// Each channel is a group: nothing is shared that a matrix product could share.
   bool depthwise() const { return channels > 1 && group_in == 1 && group_out == 1; }
 };

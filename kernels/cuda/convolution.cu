@@ -24,7 +24,7 @@ static void forward(Context& c, const ConvGeometry& g, const Tensor& x, const Te
     const MatrixOperand<T, v(), true> weights{pointer<const T>(packed), depth, std::int64_t{depth} * g.group_out,
                                               g.group_out, depth};
     gemm(c, "conv2d", patches, weights, out, g.out_pixels(), g.group_out, depth, g.groups,
-         static_cast<double>(x.bytes() + w.bytes() + y.bytes()));
+         {static_cast<double>(x.bytes() + w.bytes() + y.bytes()), g.flops()});
   });
 }
 

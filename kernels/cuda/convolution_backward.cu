@@ -6,8 +6,8 @@
 
 namespace engine::ENGINE_CUDA_NS {
 
-static double bytes_of(const Tensor& a, const Tensor& b, const Tensor& c) {
-  return static_cast<double>(a.bytes() + b.bytes() + c.bytes());
+static Cost cost_of(const ConvGeometry& g, const Tensor& a, const Tensor& b, const Tensor& c) {
+  return {static_cast<double>(a.bytes() + b.bytes() + c.bytes()), g.flops()};
 }
 
 // dx[pixel, c] = sum over taps and output channels of dy where the tap came from, times w[o, c, tap].
@@ -26,7 +26,7 @@ static void input_gradient(Context& c, const ConvGeometry& g, const Tensor& w, c
     const Sources<T, v()> sources{pointer<const T>(dy), g, static_cast<int>(g.pixels()), depth};
     const MatrixOperand<T, v(), false> weights{pointer<const T>(packed), g.group_in, std::int64_t{depth} * g.group_in,
                                                g.group_in, depth};
-    gemm(c, "conv2d_backward", sources, weights, out, g.pixels(), g.group_in, depth, g.groups, bytes_of(w, dy, dx));
+    gemm(c, "conv2d_backward", sources, weights, out, g.pixels(), g.group_in, depth, g.groups, cost_of(g, w, dy, dx));
   });
 }
 
@@ -42,7 +42,7 @@ static void weight_gradient(Context& c, const ConvGeometry& g, const Tensor& x, 
   with_vector<T>(fits, [&](auto v) {
     const MatrixOperand<T, v(), false> gradients{pointer<const T>(dy), g.out_channels, g.group_out, g.group_out, pixels};
     const PatchColumns<T, v()> patches{pointer<const T>(x), g, pixels, columns};
-    gemm(c, "conv2d_backward", gradients, patches, out, g.group_out, columns, pixels, g.groups, bytes_of(x, dy, dw));
+    gemm(c, "conv2d_backward", gradients, patches, out, g.group_out, columns, pixels, g.groups, cost_of(g, x, dy, dw));
   });
   if (packs) transpose_matrices(c, dw.dtype(), packed.raw(), dw.raw(), g.out_channels, g.taps, g.group_in);
 }

@@ -67,8 +67,7 @@ static void gather(Context& c, const ConvGeometry& g, const Tensor& image, const
                    const Tensor& result) {
   if (result.numel() == 0) return;
   const Tensor packed = taps_first(c, g, w);
-  const Cost cost{static_cast<double>(image.bytes() + w.bytes() + result.bytes()),
-                  2.0 * static_cast<double>(result.numel()) * g.taps};
+  const Cost cost{static_cast<double>(image.bytes() + w.bytes() + result.bytes()), g.flops()};
   constexpr int widest = static_cast<int>(16 / sizeof(T));
   const bool fits = g.channels % widest == 0 && aligned(pointer<T>(image), pointer<T>(packed), pointer<T>(result));
   with_vector<T>(fits, [&](auto v) {
@@ -123,7 +122,7 @@ void depthwise_weight_gradient(Context& c, const ConvGeometry& g, const Tensor& 
   const int splits = splits_for(c, tiles, pixels, 8 * sum_rows);
   const Tensor partial = empty(c, {splits, dw.numel()}, DType::f32);
   const Tensor packed = g.taps > 1 ? empty(c, dw.shape(), dw.dtype()) : dw;
-  const Cost cost{static_cast<double>(x.bytes() + dy.bytes()), 2.0 * static_cast<double>(dy.numel()) * g.taps};
+  const Cost cost{static_cast<double>(x.bytes() + dy.bytes()), g.flops()};
   with_floating("conv2d_backward", x, [&](auto sample) {
     using T = decltype(sample);
     launch<depthwise_weights_kernel<T>>(

@@ -215,16 +215,15 @@ void launch_gemm(Context& c, const A& a, const B& b, GemmOutput<T> y, std::int64
   if (splits > 1) sum_splits<T>(c, partial, y.bias, y.y, y.size, splits, y.stride);
 }
 
-/// Large tiles, which read less, where there are enough of them to fill the device.
+/// Large tiles, which read less, where there are enough of them to fill the device; narrow ones for few columns.
 template <class A, class B, class T>
 void gemm(Context& c, std::string_view op, const A& a, const B& b, const GemmOutput<T>& y, std::int64_t m,
-          std::int64_t n, std::int64_t k, std::int64_t groups, double bytes) {
+          std::int64_t n, std::int64_t k, std::int64_t groups, const Cost& cost) {
   if (y.size == 0) return;
   constexpr std::int64_t largest = (std::int64_t{1} << 31) - 256;  // indices are int, also of a last tile's end
   if (std::max({m, n, k}) > largest || groups > 65535)
     throw UsageError("{}: a product of {} x {} x {} in {} group(s) has extents beyond 2^31", op, m, n, k, groups);
-  const Cost cost{bytes, 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) *
-                             static_cast<double>(groups)};
+  if (n <= 32) return launch_gemm<128, 32>(c, a, b, y, m, n, k, groups, cost);
   if constexpr (A::vector > 1) {
     if ((m + 127) / 128 * ((n + 63) / 64) * groups >= 2 * c.properties().multiprocessors)
       return launch_gemm<128, 64>(c, a, b, y, m, n, k, groups, cost);

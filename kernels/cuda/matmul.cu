@@ -14,12 +14,13 @@ static void multiply(Context& c, const Tensor& a, const Tensor& b, const Tensor&
                      bool transpose_b) {
   const std::int64_t m = y.dim(0), n = y.dim(1);
   const GemmOutput<T> out{pointer<T>(y), nullptr, nullptr, n, 0, m * n};
-  const auto bytes = static_cast<double>(a.bytes() + b.bytes() + y.bytes());
+  const Cost cost{static_cast<double>(a.bytes() + b.bytes() + y.bytes()),
+                  2.0 * static_cast<double>(y.numel()) * static_cast<double>(k)};
   const auto with_right = [&](const auto& left) {
     if (transpose_b)
-      gemm(c, "matmul", left, operand<T, V, true>(b, n, k), out, m, n, k, 1, bytes);
+      gemm(c, "matmul", left, operand<T, V, true>(b, n, k), out, m, n, k, 1, cost);
     else
-      gemm(c, "matmul", left, operand<T, V, false>(b, n, k), out, m, n, k, 1, bytes);
+      gemm(c, "matmul", left, operand<T, V, false>(b, n, k), out, m, n, k, 1, cost);
   };
   if (transpose_a)
     with_right(operand<T, V, false>(a, m, k));

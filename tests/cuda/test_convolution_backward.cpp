@@ -57,6 +57,10 @@ TEST_CASE("conv2d_backward gives the gradients that are needed, with the same bi
     }
 }
 
+TEST_CASE("conv2d_backward takes large tiles where they fill the device") {
+  for (const DType type : test::floating) check_backward(type, {{1, 40, 23, 23}, {8, 40, 1, 1}}, true);
+}
+
 TEST_CASE("conv2d_backward refuses what does not fit") {
   const Tensor x = on_device(test::normal({1, 4, 5, 5}, DType::f32, 1)), w = on_device(test::normal({2, 4, 3, 3}, DType::f32, 1));
   const Tensor dy = on_device(test::normal({1, 2, 3, 3}, DType::f32, 1)), half = on_device(test::normal({1, 2, 3, 3}, DType::f16, 1));
