@@ -1,0 +1,135 @@
+// Images as operands of a matrix product (gemm_tile.cuh): nothing is copied, a patch is gathered while it is read.
+#pragma once
+
+#include "kernels/cuda/conv_geometry.h"
+#include "kernels/cuda/gemm_tile.cuh"
+
+namespace engine::ENGINE_CUDA_NS {
+
+struct Position {
+  int image, y, x;
+};
+/// Where number i of a row-major list of pixels is.
+__device__ __forceinline__ Position position(int i, const Divisor<std::uint32_t>& by_height,
+                                             const Divisor<std::uint32_t>& by_width) {
+  const auto [rows, x] = by_width(static_cast<std::uint32_t>(i));
+  const auto [image, y] = by_height(rows);
+  return {static_cast<int>(image), static_cast<int>(y), static_cast<int>(x)};
+}
+struct Tap {
+  int y, x, channel;
+};
+/// k counts kernel rows, kernel columns and, fastest, channels.
+__device__ __forceinline__ Tap tap(int k, const Divisor<std::uint32_t>& by_channels,
+                                   const Divisor<std::uint32_t>& by_kernel_width) {
+  const auto [at, channel] = by_channels(static_cast<std::uint32_t>(k));
+  const auto [y, x] = by_kernel_width(at);
+  return {static_cast<int>(y), static_cast<int>(x), static_cast<int>(channel)};
+}
+__device__ __forceinline__ bool inside(int i, int extent) {
+  return static_cast<unsigned>(i) < static_cast<unsigned>(extent);
+}
+
+/// a(output pixel, tap and input channel) = x.
+template <class T, int V>
+struct Patches {
+  using Element = T;
+  static constexpr int vector = V;
+  static constexpr bool along_k = true;
+  struct Row {
+    const T* image;
+    int y, x;  // of the patch's first tap
+  };
+
+  const T* image;
+  ConvGeometry g;
+  int pixels, depth;
+
+  __device__ __forceinline__ Row row(int outer, int group) const {
+    if (outer >= pixels) return {image, outside, 0};
+    const Position at = position(outer, g.by_out_height, g.by_out_width);
+    return {image + static_cast<std::int64_t>(at.image) * g.height * g.width * g.channels + group * g.group_in,
+            at.y * g.stride_y - g.top, at.x * g.stride_x - g.left};
+  }
+  __device__ __forceinline__ Vec<T, V> fetch(const Row& row, int k) const {
+    if (k >= depth) return {};
+    const Tap t = tap(k, g.by_group_in, g.by_kernel_width);
+    const int y = row.y + t.y * g.dilation_y, x = row.x + t.x * g.dilation_x;
+    if (!inside(y, g.height) || !inside(x, g.width)) return {};
+    return load<V>(row.image + (static_cast<std::int64_t>(y) * g.width + x) * g.channels + t.channel, 0);
+  }
+};
+
+/// a(input pixel, tap and output channel) = dy at the output pixel that this tap joins to the input pixel, if any.
+template <class T, int V>
+struct Sources {
+  using Element = T;
+  static constexpr int vector = V;
+  static constexpr bool along_k = true;
+  struct Row {
+    const T* image;
+    int y, x;  // padding included
+  };
+
+  const T* image;
+  ConvGeometry g;
+  int pixels, depth;
+
+  __device__ __forceinline__ Row row(int outer, int group) const {
+    if (outer >= pixels) return {image, outside, 0};
+    const Position at = position(outer, g.by_height, g.by_width);
+    return {image + static_cast<std::int64_t>(at.image) * g.out_height * g.out_width * g.out_channels + group * g.group_out,
+            at.y + g.top, at.x + g.left};
+  }
+  __device__ __forceinline__ Vec<T, V> fetch(const Row& row, int k) const {
+    if (k >= depth) return {};
+    const Tap t = tap(k, g.by_group_out, g.by_kernel_width);
+    const int y = row.y - t.y * g.dilation_y, x = row.x - t.x * g.dilation_x;
+    if (y < 0 || x < 0) return {};
+    const auto [out_y, rest_y] = g.by_stride_y(static_cast<std::uint32_t>(y));
+    const auto [out_x, rest_x] = g.by_stride_x(static_cast<std::uint32_t>(x));
+    const int oy = static_cast<int>(out_y), ox = static_cast<int>(out_x);
+    if (rest_y != 0 || rest_x != 0 || oy >= g.out_height || ox >= g.out_width) return {};
+    return load<V>(row.image + (static_cast<std::int64_t>(oy) * g.out_width + ox) * g.out_channels + t.channel, 0);
+  }
+};
+
+/// b(output pixel, tap and input channel) = x: the patches again, summed over pixels.
+template <class T, int V>
+struct PatchColumns {
+  using Element = T;
+  static constexpr int vector = V;
+  static constexpr bool along_k = false;
+  struct Row {
+    const T* channel;
+    int y, x;  // of the tap in a patch
+  };
+
+  const T* image;
+  ConvGeometry g;
+  int pixels, columns;
+
+  __device__ __forceinline__ Row row(int outer, int group) const {
+    if (outer >= columns) return {image, outside, 0};
+    const Tap t = tap(outer, g.by_group_in, g.by_kernel_width);
+    return {image + group * g.group_in + t.channel, t.y * g.dilation_y - g.top, t.x * g.dilation_x - g.left};
+  }
+  __device__ __forceinline__ Vec<T, V> fetch(const Row& row, int k) const {
+    if (k >= pixels) return {};
+    const Position at = position(k, g.by_out_height, g.by_out_width);
+    const int y = row.y + at.y * g.stride_y, x = row.x + at.x * g.stride_x;
+    if (!inside(y, g.height) || !inside(x, g.width)) return {};
+    return load<V>(row.channel + ((static_cast<std::int64_t>(at.image) * g.height + y) * g.width + x) * g.channels, 0);
+  }
+};
+
+/// Calls f(an integral constant): elements of a 16-byte read where all fits, else 1.
+template <class T, class F>
+void with_vector(bool fits, F&& f) {
+  if (fits)
+    f(std::integral_constant<int, static_cast<int>(16 / sizeof(T))>{});
+  else
+    f(std::integral_constant<int, 1>{});
+}
+
+}  // namespace engine::ENGINE_CUDA_NS

@@ -1,0 +1,78 @@
+#include "kernels/cuda/matmul.h"
+
+#include "tests/cuda/compare.h"
+
+using namespace engine;
+using test::context;
+using test::on_device;
+using test::reference;
+using test::to_reference;
+
+namespace device = test::device;
+
+namespace {
+
+void check_matmul(DType type, std::int64_t m, std::int64_t n, std::int64_t k, bool transpose_a, bool transpose_b) {
+  CAPTURE(name_of(type));
+  CAPTURE(m);
+  CAPTURE(n);
+  CAPTURE(k);
+  CAPTURE(transpose_a);
+  CAPTURE(transpose_b);
+  const Tensor a = test::normal(transpose_a ? Shape{k, m} : Shape{m, k}, type, 60);
+  const Tensor b = test::normal(transpose_b ? Shape{n, k} : Shape{k, n}, type, 61);
+  const Tensor y = device::matmul(context(), on_device(a), on_device(b), transpose_a, transpose_b);
+  const Tensor truth = reference().matmul(a, b, transpose_a, transpose_b);
+  REQUIRE(y.shape() == truth.shape());
+  REQUIRE(y.dtype() == type);
+  CHECK(test::error(y, truth) <= conformance::tolerance(type, k).element);
+}
+
+}  // namespace
+
+TEST_CASE("matmul equals the reference in every type, transposed or not, in sizes that fill no tile") {
+  struct Size {
+    std::int64_t m, n, k;
+  };
+  const std::vector<Size> sizes = {{1, 1, 1},    {1, 5, 3},    {7, 1, 33},   {8, 8, 8},     {16, 24, 40}, {31, 17, 19},
+                                   {64, 64, 16}, {65, 67, 50}, {72, 136, 8}, {80, 72, 104}, {13, 10, 0},  {0, 4, 3},
+                                   {4, 0, 3}};
+  for (const DType type : test::floating)
+    for (const Size& s : sizes)
+      for (const bool transpose_a : {false, true})
+        for (const bool transpose_b : {false, true}) check_matmul(type, s.m, s.n, s.k, transpose_a, transpose_b);
+}
+
+TEST_CASE("matmul sums long products over several blocks, with the same bits each time") {
+  for (const DType type : test::floating)
+    for (const std::int64_t k : {std::int64_t{2048}, std::int64_t{1031}})
+      for (const bool transpose : {false, true}) check_matmul(type, 9, 16, k, transpose, !transpose);
+  const Tensor a = on_device(test::normal({9, 2048}, DType::f32, 62)), b = on_device(test::normal({2048, 8}, DType::f32, 63));
+  CHECK(test::same_bits(to_reference(device::matmul(context(), a, b, false, false)),
+                        to_reference(device::matmul(context(), a, b, false, false))));
+}
+
+TEST_CASE("matmul takes large tiles where they fill the device") {
+  const auto blocks = 2 * context().properties().multiprocessors;
+  for (const DType type : test::floating) check_matmul(type, 128, 64 * blocks - 8, 24, type == DType::f16, type != DType::f32);
+}
+
+TEST_CASE("matmul passes NaN and infinity on to the rows and columns they belong to") {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> v(70 * 5, 1.0);
+  v[2 * 5 + 1] = nan;
+  v[69 * 5 + 4] = inf;
+  const Tensor a = from_vector(v, {70, 5}, Device::reference, DType::f32);
+  const Tensor b = from_vector(std::vector<double>(5 * 3, 2.0), {5, 3}, Device::reference, DType::f32);
+  const Tensor y = device::matmul(context(), on_device(a), on_device(b), false, false);
+  CHECK(test::error(y, reference().matmul(a, b, false, false)) == 0.0);
+}
+
+TEST_CASE("matmul refuses what does not fit") {
+  const Tensor a = on_device(test::normal({3, 4}, DType::f32, 1)), h = on_device(test::normal({4, 3}, DType::f16, 1));
+  const Tensor d = on_device(test::normal({3, 3}, DType::f64, 1)), v = on_device(test::normal({4}, DType::f32, 1));
+  CHECK_THROWS_AS(device::matmul(context(), a, a, false, false), UsageError);
+  CHECK_THROWS_AS(device::matmul(context(), a, h, false, false), UsageError);
+  CHECK_THROWS_AS(device::matmul(context(), d, d, false, false), UsageError);
+  CHECK_THROWS_AS(device::matmul(context(), a, v, false, false), UsageError);
+}
