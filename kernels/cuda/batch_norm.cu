@@ -1,0 +1,234 @@
+// Batch norm forward: two passes over x (statistics, then the result with residual and ReLU in the same pass) and a
+// small launch between them that merges the partial statistics in order.
+#include "kernels/cuda/batch_norm.h"
+
+#include "kernels/checks.h"
+#include "kernels/cuda/batch_norm.cuh"
+#include "kernels/cuda/channel_walk.cuh"
+#include "kernels/cuda/movement.h"
+#include "kernels/cuda/one_type.h"
+
+namespace engine::ENGINE_CUDA_NS {
+
+constexpr int chunk = 4;  // items a thread holds in registers, so that their variance takes two passes and one read
+
+// Partial moments of each split, [channel][split], of x minus the channel's first value: near zero, where float has
+// digits to spare however far the mean is from it.
+template <class Kind, class T>
+__global__ void __launch_bounds__(walk_threads)
+    moments_kernel(const T* __restrict__ x, ChannelWalk w, float* __restrict__ means, float* __restrict__ m2s) {
+  constexpr int V = Kind::vector, K = Kind::channels;
+  SHARED(float, s_count, [walk_warps][32]);
+  SHARED(float, s_mean, [walk_warps][K][32]);
+  SHARED(float, s_m2, [walk_warps][K][32]);
+  const Lane<Kind> lane(w);
+  float count = 0, mean[K] = {}, m2[K] = {}, pivot[K] = {};
+  if (lane.inside(w)) {
+#pragma unroll
+    for (int k = 0; k < K; ++k) pivot[k] = first_of<Kind::last>(x, w, lane.channel + k);
+  }
+  for (std::int64_t item = lane.begin; item < lane.end; item += chunk * lane.step) {
+    float d[chunk][V], sum[K] = {}, squares[K] = {};
+    int n = 0;
+#pragma unroll
+    for (int u = 0; u < chunk; ++u) {
+      const std::int64_t at = item + u * lane.step;
+      if (at < lane.end) {
+        const Vec<T, V> v = load<V>(x, lane.vector_at(w, at));
+#pragma unroll
+        for (int k = 0; k < V; ++k) d[u][k] = number(v.v[k]) - pivot[k % K];
+        ++n;
+      } else {
+#pragma unroll
+        for (int k = 0; k < V; ++k) d[u][k] = 0;
+      }
+#pragma unroll
+      for (int k = 0; k < V; ++k) sum[k % K] += d[u][k];
+    }
+    const float here = static_cast<float>(n * (V / K)), share = 1.0f / here;
+#pragma unroll
+    for (int k = 0; k < K; ++k) sum[k] *= share;
+#pragma unroll
+    for (int u = 0; u < chunk; ++u)
+      if (u < n) {
+#pragma unroll
+        for (int k = 0; k < V; ++k) {
+          const float e = d[u][k] - sum[k % K];
+          squares[k % K] = fmaf(e, e, squares[k % K]);
+        }
+      }
+    const float total = count + here, part = here / total, cross = count * part;
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+      const float delta = sum[k] - mean[k];
+      mean[k] = fmaf(delta, part, mean[k]);
+      m2[k] += squares[k] + (count > 0 ? delta * delta * cross : 0.0f);
+    }
+    count = total;
+  }
+  const int thread = static_cast<int>(threadIdx.x), in_warp = thread % 32, warp = thread / 32;
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+    const Moments<float> m = warp_merge(Moments<float>{count, mean[k], m2[k]}, w.along);
+    if (k == 0) s_count[warp][in_warp] = m.count;
+    s_mean[warp][k][in_warp] = m.mean;
+    s_m2[warp][k][in_warp] = m.m2;
+  }
+  __syncthreads();
+  const int column = thread % w.along, k = thread / w.along;
+  const std::int64_t channel = lane.channel + k;
+  if (k < K && channel < w.channels) {
+    Moments<float> m{0, 0, 0};
+    for (int i = 0; i < walk_warps; ++i) m = merge(m, {s_count[i][column], s_mean[i][k][column], s_m2[i][k][column]});
+    means[channel * w.splits + blockIdx.y] = m.mean;
+    m2s[channel * w.splits + blockIdx.y] = m.m2;
+  }
+}
+
+template <class T>
+struct ForwardStatistics {
+  const T *weight, *bias;
+  T *mean, *inv_std, *shift;
+  T *running_mean, *running_var;  // or null
+  double eps, momentum;
+};
+
+template <class T>
+__device__ __forceinline__ void update_running(T* running, double batch, double momentum) {
+  *running = stored<T>(static_cast<float>((1.0 - momentum) * static_cast<double>(number(*running)) + momentum * batch));
+}
+
+// A warp merges the splits of one channel, in double.
+template <class T, bool last>
+__global__ void __launch_bounds__(walk_threads)
+    finish_moments_kernel(const T* __restrict__ x, const float* __restrict__ means, const float* __restrict__ m2s,
+                          ChannelWalk w, ForwardStatistics<T> s) {
+  const std::int64_t channel = global_thread() / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  if (channel >= w.channels) return;  // whole warps
+  Moments<double> m{0, 0, 0};
+  for (int split = lane; split < w.splits; split += 32) {
+    const std::int64_t at = channel * w.splits + split;
+    m = merge(m, {static_cast<double>(w.items_of(split) * w.weight), static_cast<double>(means[at]),
+                  static_cast<double>(m2s[at])});
+  }
+  m = warp_merge(m);
+  if (lane != 0) return;
+  const double mean = static_cast<double>(first_of<last>(x, w, channel)) + m.mean;
+  const T inv_std = stored<T>(static_cast<float>(1.0 / sqrt(m.m2 / m.count + s.eps)));
+  const T rounded = stored<T>(static_cast<float>(mean));
+  const float scale = number(s.weight[channel]) * number(inv_std);
+  // What rounding took from the mean goes into the shift.
+  const double lost = (mean - static_cast<double>(number(rounded))) * static_cast<double>(scale);
+  s.mean[channel] = rounded;
+  s.inv_std[channel] = inv_std;
+  s.shift[channel] = stored<T>(static_cast<float>(static_cast<double>(number(s.bias[channel])) - lost));
+  if (!s.running_mean) return;
+  update_running(s.running_mean + channel, mean, s.momentum);
+  update_running(s.running_var + channel, m.m2 / (m.count - 1.0), s.momentum);
+}
+
+template <class Kind, class T>
+__global__ void __launch_bounds__(walk_threads)
+    normalize_kernel(const T* __restrict__ x, const T* __restrict__ residual, T* __restrict__ y, ChannelWalk w,
+                     ChannelStatistics<T> s, bool relu) {
+  constexpr int V = Kind::vector, K = Kind::channels;
+  const Lane<Kind> lane(w);
+  if (!lane.inside(w)) return;
+  Affine a[K];
+#pragma unroll
+  for (int k = 0; k < K; ++k) a[k] = affine_of(s, lane.channel + k);
+#pragma unroll 2
+  for (std::int64_t item = lane.begin; item < lane.end; item += lane.step) {
+    const std::int64_t at = lane.vector_at(w, item);
+    const Vec<T, V> in = load<V>(x, at);
+    Vec<T, V> r{}, out;
+    if (residual) r = load<V>(residual, at);
+#pragma unroll
+    for (int k = 0; k < V; ++k) {
+      float v = a[k % K](number(in.v[k]));
+      if (residual) v += number(r.v[k]);
+      if (relu) v = v < 0.0f ? 0.0f : v;  // NaN stays
+      out.v[k] = stored<T>(v);
+    }
+    store<V>(y, at, out);
+  }
+}
+
+template <class T>
+static Tensor normalized(Context& c, const Tensor& x, const Tensor& residual, const ChannelStatistics<T>& s, bool relu) {
+  Tensor y = empty_like(c, x);
+  if (x.numel() == 0) return y;
+  const T* r = residual.defined() ? pointer<const T>(residual) : nullptr;
+  with_walk<T>(c, x, aligned(pointer<T>(x), pointer<T>(y), r), 2, [&](auto kind, const ChannelWalk& w) {
+    using Kind = decltype(kind);
+    const Cost cost{static_cast<double>(x.bytes()) * (r ? 3.0 : 2.0), static_cast<double>(x.numel()) * 5};
+    launch<normalize_kernel<Kind, T>>(c, shape_of(w, Kind::last, Kind::vector), cost, pointer<const T>(x), r,
+                                      pointer<T>(y), w, s, relu);
+  });
+  return y;
+}
+
+template <class T>
+static void batch_statistics(Context& c, const Tensor& x, const ForwardStatistics<T>& s) {
+  with_walk<T>(c, x, aligned(pointer<T>(x)), chunk, [&](auto kind, const ChannelWalk& w) {
+    using Kind = decltype(kind);
+    const Tensor partial = empty(c, {2, w.channels, w.splits}, DType::f32);
+    float* means = pointer<float>(partial);
+    float* m2s = means + w.channels * w.splits;
+    const Cost cost{static_cast<double>(x.bytes() + partial.bytes()), static_cast<double>(x.numel()) * 5};
+    launch<moments_kernel<Kind, T>>(c, shape_of(w, Kind::last, Kind::vector), cost, pointer<const T>(x), w, means, m2s);
+    const unsigned blocks = static_cast<unsigned>((w.channels + walk_warps - 1) / walk_warps);
+    launch<finish_moments_kernel<T, Kind::last>>(
+        c, {blocks, walk_threads}, {static_cast<double>(partial.bytes()), static_cast<double>(partial.numel()) * 5},
+        pointer<const T>(x), means, m2s, w, s);
+  });
+}
+
+BatchNormResult batch_norm_train(Context& c, const Tensor& x, const Tensor& residual_any, const Tensor& weight,
+                                 const Tensor& bias, const Tensor& running_mean, const Tensor& running_var,
+                                 const BatchNormParams& p) {
+  check_batch_norm("batch_norm_train", x, residual_any, weight, bias, running_mean, running_var);
+  check_one_type("batch_norm_train", x, {&residual_any, &weight, &bias, &running_mean, &running_var});
+  if (x.numel() == 0 || x.numel() / x.dim(1) < 2)
+    throw UsageError("batch_norm_train: needs more than one value a channel, found x {}", x.shape().str());
+  const Tensor residual = residual_any.defined() ? in_layout_of(c, residual_any, x) : residual_any;
+  const Shape channels{x.dim(1)};
+  BatchNormResult r;
+  with_floating("batch_norm_train", x, [&](auto sample) {
+    using T = decltype(sample);
+    r.mean = empty(c, channels, x.dtype());
+    r.inv_std = empty(c, channels, x.dtype());
+    r.shift = empty(c, channels, x.dtype());
+    const bool running = running_mean.defined();
+    batch_statistics<T>(c, x,
+                        {pointer<const T>(weight), pointer<const T>(bias), pointer<T>(r.mean), pointer<T>(r.inv_std),
+                         pointer<T>(r.shift), running ? pointer<T>(running_mean) : nullptr,
+                         running ? pointer<T>(running_var) : nullptr, p.eps, p.momentum});
+    r.y = normalized<T>(c, x, residual,
+                        {pointer<const T>(weight), pointer<const T>(r.mean), pointer<const T>(r.inv_std),
+                         pointer<const T>(r.shift), 0.0f, false},
+                        p.relu);
+  });
+  mark_written(running_mean);
+  mark_written(running_var);
+  return r;
+}
+
+Tensor batch_norm_eval(Context& c, const Tensor& x, const Tensor& residual_any, const Tensor& weight,
+                       const Tensor& bias, const Tensor& mean, const Tensor& var, const BatchNormParams& p) {
+  check_batch_norm("batch_norm_eval", x, residual_any, weight, bias, mean, var);
+  check_one_type("batch_norm_eval", x, {&residual_any, &weight, &bias, &mean, &var});
+  const Tensor residual = residual_any.defined() ? in_layout_of(c, residual_any, x) : residual_any;
+  Tensor y;
+  with_floating("batch_norm_eval", x, [&](auto sample) {
+    using T = decltype(sample);
+    y = normalized<T>(c, x, residual,
+                      {pointer<const T>(weight), pointer<const T>(mean), pointer<const T>(var), pointer<const T>(bias),
+                       static_cast<float>(p.eps), true},
+                      p.relu);
+  });
+  return y;
+}
+
+}  // namespace engine::ENGINE_CUDA_NS

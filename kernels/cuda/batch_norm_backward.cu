@@ -1,0 +1,211 @@
+// Batch norm backward: one pass for the sums of a channel (which also writes the masked gradient where the residual
+// wants it), a small launch that adds the partial sums in order, one pass for dx. Constant statistics need no sums for
+// dx: one pass does both.
+#include "kernels/checks.h"
+#include "kernels/cuda/batch_norm.cuh"
+#include "kernels/cuda/batch_norm.h"
+#include "kernels/cuda/channel_walk.cuh"
+#include "kernels/cuda/movement.h"
+#include "kernels/cuda/one_type.h"
+
+namespace engine::ENGINE_CUDA_NS {
+
+enum class ReluMask { none, given, computed };
+
+// The gradient in front of the ReLU. The computed value is rounded as the result was: what became 0 there is 0 here.
+template <class T>
+__device__ __forceinline__ float masked(ReluMask mask, T dy, T y, T x, const Affine& a) {
+  if (mask == ReluMask::none) return number(dy);
+  const float value = mask == ReluMask::given ? number(y) : number(stored<T>(a(number(x))));
+  return value <= 0.0f ? 0.0f : number(dy);
+}
+
+template <class T>
+struct GradientSource {
+  const T *x, *y, *dy;
+  ReluMask mask;
+};
+
+// Partial sums of each split, [channel][split]: of the gradient g and of g (x - mean). g_out and dx may be null; dx is
+// that of constant statistics.
+template <class Kind, class T>
+__global__ void __launch_bounds__(walk_threads)
+    gradient_sums_kernel(GradientSource<T> from, T* __restrict__ g_out, T* __restrict__ dx, ChannelWalk w,
+                         ChannelStatistics<T> s, float* __restrict__ g_sums, float* __restrict__ gx_sums) {
+  constexpr int V = Kind::vector, K = Kind::channels;
+  SHARED(float, s_g, [walk_warps][K][32]);
+  SHARED(float, s_gx, [walk_warps][K][32]);
+  const Lane<Kind> lane(w);
+  float g_sum[K] = {}, gx_sum[K] = {};
+  Affine a[K] = {};
+  if (lane.inside(w)) {
+#pragma unroll
+    for (int k = 0; k < K; ++k) a[k] = affine_of(s, lane.channel + k);
+  }
+#pragma unroll 2
+  for (std::int64_t item = lane.begin; item < lane.end; item += lane.step) {
+    const std::int64_t at = lane.vector_at(w, item);
+    const Vec<T, V> x = load<V>(from.x, at), dy = load<V>(from.dy, at);
+    Vec<T, V> y{}, g_vector, dx_vector;
+    if (from.mask == ReluMask::given) y = load<V>(from.y, at);
+#pragma unroll
+    for (int k = 0; k < V; ++k) {
+      const Affine& c = a[k % K];
+      const float g = masked(from.mask, dy.v[k], y.v[k], x.v[k], c);
+      g_sum[k % K] += g;
+      gx_sum[k % K] = fmaf(g, number(x.v[k]) - c.mean, gx_sum[k % K]);
+      g_vector.v[k] = stored<T>(g);
+      dx_vector.v[k] = stored<T>(c.scale * g);
+    }
+    if (g_out) store<V>(g_out, at, g_vector);
+    if (dx) store<V>(dx, at, dx_vector);
+  }
+  const int thread = static_cast<int>(threadIdx.x), in_warp = thread % 32, warp = thread / 32;
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+    s_g[warp][k][in_warp] = warp_sum(g_sum[k], w.along);
+    s_gx[warp][k][in_warp] = warp_sum(gx_sum[k], w.along);
+  }
+  __syncthreads();
+  const int column = thread % w.along, k = thread / w.along;
+  const std::int64_t channel = lane.channel + k;
+  if (k < K && channel < w.channels) {
+    float g = 0, gx = 0;
+    for (int i = 0; i < walk_warps; ++i) {
+      g += s_g[i][k][column];
+      gx += s_gx[i][k][column];
+    }
+    g_sums[channel * w.splits + blockIdx.y] = g;
+    gx_sums[channel * w.splits + blockIdx.y] = gx;
+  }
+}
+
+// A warp adds the splits of one channel, in double.
+template <class T>
+__global__ void __launch_bounds__(walk_threads)
+    finish_sums_kernel(const float* __restrict__ g_sums, const float* __restrict__ gx_sums, std::int64_t channels,
+                       int splits, double count, ChannelStatistics<T> s, T* __restrict__ dweight, T* __restrict__ dbias,
+                       float* __restrict__ mean_g, float* __restrict__ mean_gx) {
+  const std::int64_t channel = global_thread() / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  if (channel >= channels) return;  // whole warps
+  double g = 0, gx = 0;
+  for (int split = lane; split < splits; split += 32) {
+    g += static_cast<double>(g_sums[channel * splits + split]);
+    gx += static_cast<double>(gx_sums[channel * splits + split]);
+  }
+  g = warp_sum(g);
+  gx = warp_sum(gx);
+  if (lane != 0) return;
+  const double inv_std = static_cast<double>(affine_of(s, channel).inv_std);
+  dweight[channel] = stored<T>(static_cast<float>(gx * inv_std));
+  dbias[channel] = stored<T>(static_cast<float>(g));
+  mean_g[channel] = static_cast<float>(g / count);
+  mean_gx[channel] = static_cast<float>(gx * inv_std * inv_std / count);
+}
+
+template <class Kind, class T>
+__global__ void __launch_bounds__(walk_threads)
+    input_gradient_kernel(GradientSource<T> from, T* __restrict__ dx, ChannelWalk w, ChannelStatistics<T> s,
+                          const float* __restrict__ mean_g, const float* __restrict__ mean_gx) {
+  constexpr int V = Kind::vector, K = Kind::channels;
+  const Lane<Kind> lane(w);
+  if (!lane.inside(w)) return;
+  Affine a[K];
+  float g_mean[K], gx_mean[K];
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+    a[k] = affine_of(s, lane.channel + k);
+    g_mean[k] = mean_g[lane.channel + k];
+    gx_mean[k] = mean_gx[lane.channel + k];
+  }
+#pragma unroll 2
+  for (std::int64_t item = lane.begin; item < lane.end; item += lane.step) {
+    const std::int64_t at = lane.vector_at(w, item);
+    const Vec<T, V> x = load<V>(from.x, at), dy = load<V>(from.dy, at);
+    Vec<T, V> y{}, out;
+    if (from.mask == ReluMask::given) y = load<V>(from.y, at);
+#pragma unroll
+    for (int k = 0; k < V; ++k) {
+      const Affine& c = a[k % K];
+      const float g = masked(from.mask, dy.v[k], y.v[k], x.v[k], c);
+      out.v[k] = stored<T>(c.scale * fmaf(c.mean - number(x.v[k]), gx_mean[k % K], g - g_mean[k % K]));
+    }
+    store<V>(dx, at, out);
+  }
+}
+
+// x has elements. With constant statistics dx is written by the pass that sums.
+template <class T>
+static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor& dy, const ChannelStatistics<T>& s,
+                      ReluMask mask, bool store_masked, bool constant, const BatchNormGrads& grads) {
+  const T* given = mask == ReluMask::given ? pointer<const T>(y) : nullptr;
+  T* g_out = store_masked ? pointer<T>(grads.dresidual) : nullptr;
+  T* dx = pointer<T>(grads.dx);
+  const bool fits = aligned(pointer<T>(x), pointer<T>(dy), given, g_out, dx);
+  with_walk<T>(c, x, fits, 2, [&](auto kind, const ChannelWalk& w) {
+    using Kind = decltype(kind);
+    const LaunchShape shape = shape_of(w, Kind::last, Kind::vector);
+    const double bytes = static_cast<double>(x.bytes()), numbers = static_cast<double>(x.numel());
+    const Tensor partial = empty(c, {2, w.channels, w.splits}, DType::f32), means = empty(c, {2, w.channels}, DType::f32);
+    float *g_sums = pointer<float>(partial), *gx_sums = g_sums + w.channels * w.splits;
+    float *mean_g = pointer<float>(means), *mean_gx = mean_g + w.channels;
+    GradientSource<T> from{pointer<const T>(x), given, pointer<const T>(dy), mask};
+    const double moved = 2.0 + (given ? 1.0 : 0.0) + (g_out ? 1.0 : 0.0) + (constant ? 1.0 : 0.0);
+    launch<gradient_sums_kernel<Kind, T>>(c, shape, {moved * bytes, 5 * numbers}, from, g_out, constant ? dx : nullptr,
+                                          w, s, g_sums, gx_sums);
+    const unsigned blocks = static_cast<unsigned>((w.channels + walk_warps - 1) / walk_warps);
+    launch<finish_sums_kernel<T>>(
+        c, {blocks, walk_threads}, {static_cast<double>(partial.bytes()), static_cast<double>(partial.numel())},
+        static_cast<const float*>(g_sums), static_cast<const float*>(gx_sums), w.channels, w.splits,
+        static_cast<double>(w.items) * w.weight, s, pointer<T>(grads.dweight), pointer<T>(grads.dbias), mean_g, mean_gx);
+    if (constant) return;
+    // Where the masked gradient was written down, the mask need not be read again.
+    if (g_out) from = {from.x, nullptr, g_out, ReluMask::none};
+    launch<input_gradient_kernel<Kind, T>>(c, shape, {(from.y ? 4.0 : 3.0) * bytes, 6 * numbers}, from, dx, w, s,
+                                           static_cast<const float*>(mean_g), static_cast<const float*>(mean_gx));
+  });
+}
+
+static BatchNormGrads backward(Context& c, std::string_view op, const Tensor& x, const Tensor& y_any,
+                               const Tensor& weight, const Tensor& mean, const Tensor& spread, const Tensor& shift,
+                               const Tensor& dy_any, bool need_residual, const BatchNormParams& p, bool constant) {
+  check_batch_norm_backward(op, x, y_any, weight, mean, spread, shift, dy_any, p);
+  check_one_type(op, x, {&y_any, &weight, &mean, &spread, &shift, &dy_any});
+  const ReluMask mask = !p.relu ? ReluMask::none : y_any.defined() ? ReluMask::given : ReluMask::computed;
+  const Tensor dy = in_layout_of(c, dy_any, x);
+  const Tensor y = mask == ReluMask::given ? in_layout_of(c, y_any, x) : Tensor();
+  const bool store_masked = p.relu && need_residual;
+  BatchNormGrads grads;
+  with_floating(op, x, [&](auto sample) {
+    using T = decltype(sample);
+    grads.dx = empty_like(c, x);
+    grads.dweight = empty(c, {x.dim(1)}, x.dtype());
+    grads.dbias = empty(c, {x.dim(1)}, x.dtype());
+    if (need_residual) grads.dresidual = p.relu ? empty_like(c, x) : dy;
+    if (x.numel() == 0) {
+      fill_(c, grads.dweight, 0);
+      fill_(c, grads.dbias, 0);
+      return;
+    }
+    const ChannelStatistics<T> s{pointer<const T>(weight), pointer<const T>(mean), pointer<const T>(spread),
+                                 mask == ReluMask::computed ? pointer<const T>(shift) : nullptr,
+                                 static_cast<float>(p.eps), constant};
+    gradients<T>(c, x, y, dy, s, mask, store_masked, constant, grads);
+  });
+  return grads;
+}
+
+BatchNormGrads batch_norm_train_backward(Context& c, const Tensor& x, const Tensor& y, const Tensor& weight,
+                                         const Tensor& mean, const Tensor& inv_std, const Tensor& shift,
+                                         const Tensor& dy, bool need_residual, const BatchNormParams& p) {
+  return backward(c, "batch_norm_train_backward", x, y, weight, mean, inv_std, shift, dy, need_residual, p, false);
+}
+
+BatchNormGrads batch_norm_eval_backward(Context& c, const Tensor& x, const Tensor& y, const Tensor& weight,
+                                        const Tensor& bias, const Tensor& mean, const Tensor& var, const Tensor& dy,
+                                        bool need_residual, const BatchNormParams& p) {
+  return backward(c, "batch_norm_eval_backward", x, y, weight, mean, var, bias, dy, need_residual, p, true);
+}
+
+}  // namespace engine::ENGINE_CUDA_NS

@@ -1,0 +1,180 @@
+#include "kernels/cuda/batch_norm.h"
+
+#include "tests/cuda/compare.h"
+
+using namespace engine;
+using test::check_close;
+using test::context;
+using test::on_device;
+using test::reference;
+
+namespace device = test::device;
+
+namespace {
+
+// Values that are not negative, as a variance is.
+Tensor positive(const Shape& s, DType type, std::uint32_t sample) {
+  auto v = to_vector<double>(test::normal(s, type, sample));
+  for (double& x : v) x = 0.5 + std::fabs(x);
+  return from_vector(v, s, Device::reference, type);
+}
+
+const std::vector<Shape>& activations() {
+  static const std::vector<Shape> list = {{13, 7},        {2, 3, 7},      {2, 17, 5, 3}, {2, 3, 33, 9}, {3, 64, 7, 7},
+                                          {1, 264, 3, 2}, {2, 1, 5, 1},   {4, 40, 1, 1}, {1, 5, 61, 67}, {2, 8, 24, 32},
+                                          {2, 4, 2, 3, 4}};
+  return list;
+}
+
+template <class F>
+void for_each_kind(F&& f) {
+  for (const DType type : test::floating)
+    for (const Shape& s : activations())
+      for (const bool last : {false, true}) {
+        if (last && !device::has_channels_last(s)) continue;
+        CAPTURE(s.str());
+        CAPTURE(name_of(type));
+        CAPTURE(last);
+        f(type, s, last);
+      }
+}
+
+BatchNormParams params(bool relu) {
+  BatchNormParams p;
+  p.relu = relu;
+  return p;
+}
+
+// The mean of values around zero cancels: its error is that of a sum of all of them.
+void check_sum(const Tensor& found, const Tensor& truth, std::int64_t terms) {
+  CAPTURE(found.str());
+  REQUIRE(found.shape() == truth.shape());
+  CHECK(test::error(found, truth) <= conformance::tolerance(found.dtype(), terms).element);
+}
+
+void check_grads(const BatchNormGrads& found, const BatchNormGrads& truth) {
+  check_close(found.dx, truth.dx);
+  check_close(found.dweight, truth.dweight);
+  check_close(found.dbias, truth.dbias);
+  CHECK(found.dresidual.defined() == truth.dresidual.defined());
+  if (truth.dresidual.defined()) check_close(found.dresidual, truth.dresidual);
+}
+
+}  // namespace
+
+TEST_CASE("Batch norm of training equals the reference: result, statistics, running statistics") {
+  for_each_kind([&](DType type, const Shape& s, bool last) {
+    const Shape channels{s[1]};
+    const Tensor x = test::normal(s, type, 1, 2.0), r = test::normal(s, type, 2);
+    const Tensor w = test::normal(channels, type, 3), b = test::normal(channels, type, 4);
+    for (const bool residual : {false, true}) {
+      const Tensor mean = test::normal(channels, type, 5), var = positive(channels, type, 6);
+      const Tensor found_mean = on_device(mean), found_var = on_device(var);
+      const auto truth = reference().batch_norm_train(x, residual ? r : Tensor(), w, b, mean, var, params(residual));
+      const auto found = device::batch_norm_train(context(), on_device(x, last), residual ? on_device(r) : Tensor(),
+                                                  on_device(w), on_device(b), found_mean, found_var, params(residual));
+      CHECK(device::channels_last(found.y) == last);
+      check_close(found.y, truth.y);
+      check_sum(found.mean, truth.mean, s.numel() / s[1]);
+      check_close(found.inv_std, truth.inv_std);
+      check_sum(found_mean, mean, s.numel() / s[1]);
+      check_close(found_var, var);
+      CHECK(found_mean.storage()->version == 1);
+      CHECK(found_var.storage()->version == 1);
+    }
+  });
+}
+
+TEST_CASE("Batch norm's gradients equal the reference, with the mask given and computed again") {
+  for_each_kind([&](DType type, const Shape& s, bool last) {
+    const Shape channels{s[1]};
+    const Tensor x = test::normal(s, type, 11, 2.0), y = test::normal(s, type, 12), dy = test::normal(s, type, 13);
+    const Tensor w = test::normal(channels, type, 14), b = test::normal(channels, type, 15);
+    const Tensor mean = test::normal(channels, type, 16), spread = positive(channels, type, 17);
+    const Tensor x_ = on_device(x, last), y_ = on_device(y), dy_ = on_device(dy), w_ = on_device(w), b_ = on_device(b);
+    const Tensor mean_ = on_device(mean), spread_ = on_device(spread);
+    for (const int mode : {0, 1, 2, 3}) {
+      const bool given = mode == 1, need = mode != 2;
+      const BatchNormParams p = params(mode > 0);
+      check_grads(device::batch_norm_train_backward(context(), x_, given ? y_ : Tensor(), w_, mean_, spread_, b_, dy_,
+                                                    need, p),
+                  reference().batch_norm_train_backward(x, given ? y : Tensor(), w, mean, spread, b, dy, need, p));
+      check_grads(device::batch_norm_eval_backward(context(), x_, given ? y_ : Tensor(), w_, b_, mean_, spread_, dy_,
+                                                   need, p),
+                  reference().batch_norm_eval_backward(x, given ? y : Tensor(), w, b, mean, spread, dy, need, p));
+    }
+  });
+}
+
+TEST_CASE("Batch norm with given statistics equals the reference") {
+  for_each_kind([&](DType type, const Shape& s, bool last) {
+    const Shape channels{s[1]};
+    const Tensor x = test::normal(s, type, 21, 2.0), r = test::normal(s, type, 22), w = test::normal(channels, type, 23);
+    const Tensor b = test::normal(channels, type, 24), mean = test::normal(channels, type, 25);
+    const Tensor var = positive(channels, type, 26);
+    for (const bool residual : {false, true})
+      check_close(device::batch_norm_eval(context(), on_device(x, last), residual ? on_device(r) : Tensor(),
+                                          on_device(w), on_device(b), on_device(mean), on_device(var), params(residual)),
+                  reference().batch_norm_eval(x, residual ? r : Tensor(), w, b, mean, var, params(residual)));
+  });
+}
+
+TEST_CASE("The mask that batch norm's backward computes again is the result's, to the bit") {
+  for_each_kind([&](DType type, const Shape& s, bool last) {
+    const Shape channels{s[1]};
+    const Tensor x = on_device(test::normal(s, type, 31), last), dy = on_device(test::normal(s, type, 32), last);
+    const Tensor w = on_device(test::normal(channels, type, 33)), b = on_device(test::normal(channels, type, 34));
+    const BatchNormParams p = params(true);
+    const auto r = device::batch_norm_train(context(), x, {}, w, b, {}, {}, p);
+    const auto given = device::batch_norm_train_backward(context(), x, r.y, w, r.mean, r.inv_std, {}, dy, true, p);
+    const auto again = device::batch_norm_train_backward(context(), x, {}, w, r.mean, r.inv_std, r.shift, dy, true, p);
+    CHECK(test::same_bits(test::to_reference(given.dresidual), test::to_reference(again.dresidual)));
+    CHECK(test::same_bits(test::to_reference(given.dx), test::to_reference(again.dx)));
+    CHECK(test::same_bits(test::to_reference(given.dweight), test::to_reference(again.dweight)));
+  });
+}
+
+TEST_CASE("Batch norm keeps its digits far from zero") {
+  const Shape s{3, 8, 31, 32};
+  const Tensor noise = test::normal(s, DType::f32, 41);
+  auto v = to_vector<double>(noise);
+  for (double& x : v) x += 1000.0;
+  const Tensor x = from_vector(v, s, Device::reference, DType::f32), w = test::normal({8}, DType::f32, 42);
+  for (const bool last : {false, true}) {
+    const auto found = device::batch_norm_train(context(), on_device(x, last), {}, on_device(w), on_device(w), {}, {}, {});
+    const auto truth = reference().batch_norm_train(x, {}, w, w, {}, {}, {});
+    check_close(found.inv_std, truth.inv_std);
+    check_close(found.y, truth.y);
+  }
+}
+
+TEST_CASE("NaN passes through batch norm, and only through its channel") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> v(2 * 3 * 4, 1.0);
+  for (std::size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>(i * i % 7);
+  v[5] = nan;
+  const Tensor x = from_vector(v, {2, 3, 2, 2}, Device::reference, DType::f32), w = test::normal({3}, DType::f32, 51);
+  for (const bool last : {false, true}) {
+    check_close(device::batch_norm_train(context(), on_device(x, last), {}, on_device(w), on_device(w), {}, {},
+                                         params(true)).y,
+                reference().batch_norm_train(x, {}, w, w, {}, {}, params(true)).y);
+    check_close(device::batch_norm_train_backward(context(), on_device(x, last), on_device(x), on_device(w),
+                                                  on_device(w), on_device(w), {}, on_device(x), true, params(true)).dx,
+                reference().batch_norm_train_backward(x, x, w, w, w, {}, x, true, params(true)).dx);
+  }
+}
+
+TEST_CASE("Batch norm of nothing, and what does not fit") {
+  const auto tensor = [](const Shape& s, DType type = DType::f32) { return on_device(test::normal(s, type, 61)); };
+  const Tensor w = tensor({3}), x = tensor({2, 3, 2, 2}), none = tensor({0, 3, 2, 2});
+  CHECK(device::batch_norm_eval(context(), none, {}, w, w, w, w, {}).shape() == none.shape());
+  const auto grads = device::batch_norm_eval_backward(context(), none, {}, w, w, w, w, none, true, {});
+  CHECK(to_vector<double>(test::to_reference(grads.dweight)) == std::vector<double>(3, 0.0));
+  CHECK_THROWS_AS(device::batch_norm_train(context(), none, {}, w, w, {}, {}, {}), UsageError);
+  CHECK_THROWS_AS(device::batch_norm_train(context(), tensor({1, 3, 1, 1}), {}, w, w, {}, {}, {}), UsageError);
+  CHECK_THROWS_AS(device::batch_norm_train(context(), x, {}, w, tensor({4}), {}, {}, {}), UsageError);
+  CHECK_THROWS_AS(device::batch_norm_train(context(), x, {}, w, w, w, {}, {}), UsageError);
+  CHECK_THROWS_AS(device::batch_norm_train(context(), x, tensor({2, 3, 2, 1}), w, w, {}, {}, {}), UsageError);
+  CHECK_THROWS_AS(device::batch_norm_train(context(), x, {}, tensor({3}, DType::f16), w, {}, {}, {}), UsageError);
+  CHECK_THROWS_AS(device::batch_norm_train_backward(context(), x, {}, w, w, w, {}, x, true, params(true)), UsageError);
+}
