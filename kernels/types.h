@@ -47,7 +47,7 @@ struct BatchNormParams {
 };
 struct BatchNormResult {
   Tensor y;
-  Tensor mean;     ///< [C] batch mean, saved for backward
+  Tensor mean;     ///< [C] batch mean, saved for backward; f32 where x has 16 bits, as inv_std and shift
   Tensor inv_std;  ///< [C] 1 / sqrt(biased variance + eps)
   Tensor shift;    ///< [C] bias, and what rounding took from the mean: y = (x - mean) * (weight * inv_std) + shift
   void visit(const TensorVisitor& f) const { f(y), f(mean), f(inv_std), f(shift); }

@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(walk_threads)
 template <class T>
 struct ForwardStatistics {
   const T *weight, *bias;
-  T *mean, *inv_std, *shift;
+  float *mean, *inv_std, *shift;
   T *running_mean, *running_var;  // or null
   double eps, momentum;
 };
@@ -115,14 +115,13 @@ __global__ void __launch_bounds__(walk_threads)
   m = warp_merge(m);
   if (lane != 0) return;
   const double mean = static_cast<double>(first_of<last>(x, w, channel)) + m.mean;
-  const T inv_std = stored<T>(static_cast<float>(1.0 / sqrt(m.m2 / m.count + s.eps)));
-  const T rounded = stored<T>(static_cast<float>(mean));
-  const float scale = number(s.weight[channel]) * number(inv_std);
+  const float inv_std = static_cast<float>(1.0 / sqrt(m.m2 / m.count + s.eps)), rounded = static_cast<float>(mean);
+  const float scale = number(s.weight[channel]) * inv_std;
   // What rounding took from the mean goes into the shift.
-  const double lost = (mean - static_cast<double>(number(rounded))) * static_cast<double>(scale);
+  const double lost = (mean - static_cast<double>(rounded)) * static_cast<double>(scale);
   s.mean[channel] = rounded;
   s.inv_std[channel] = inv_std;
-  s.shift[channel] = stored<T>(static_cast<float>(static_cast<double>(number(s.bias[channel])) - lost));
+  s.shift[channel] = static_cast<float>(static_cast<double>(number(s.bias[channel])) - lost);
   if (!s.running_mean) return;
   update_running(s.running_mean + channel, mean, s.momentum);
   update_running(s.running_var + channel, m.m2 / (m.count - 1.0), s.momentum);
@@ -197,17 +196,16 @@ BatchNormResult batch_norm_train(Context& c, const Tensor& x, const Tensor& resi
   BatchNormResult r;
   with_floating("batch_norm_train", x, [&](auto sample) {
     using T = decltype(sample);
-    r.mean = empty(c, channels, x.dtype());
-    r.inv_std = empty(c, channels, x.dtype());
-    r.shift = empty(c, channels, x.dtype());
+    r.mean = empty(c, channels, DType::f32);
+    r.inv_std = empty(c, channels, DType::f32);
+    r.shift = empty(c, channels, DType::f32);
     const bool running = running_mean.defined();
     batch_statistics<T>(c, x,
-                        {pointer<const T>(weight), pointer<const T>(bias), pointer<T>(r.mean), pointer<T>(r.inv_std),
-                         pointer<T>(r.shift), running ? pointer<T>(running_mean) : nullptr,
+                        {pointer<const T>(weight), pointer<const T>(bias), pointer<float>(r.mean),
+                         pointer<float>(r.inv_std), pointer<float>(r.shift), running ? pointer<T>(running_mean) : nullptr,
                          running ? pointer<T>(running_var) : nullptr, p.eps, p.momentum});
     r.y = normalized<T>(c, x, residual,
-                        {pointer<const T>(weight), pointer<const T>(r.mean), pointer<const T>(r.inv_std),
-                         pointer<const T>(r.shift), 0.0f, false},
+                        {pointer<const T>(weight), r.mean.raw(), r.inv_std.raw(), r.shift.raw(), 0.0f, false},
                         p.relu);
   });
   mark_written(running_mean);
@@ -224,8 +222,7 @@ Tensor batch_norm_eval(Context& c, const Tensor& x, const Tensor& residual_any, 
   with_floating("batch_norm_eval", x, [&](auto sample) {
     using T = decltype(sample);
     y = normalized<T>(c, x, residual,
-                      {pointer<const T>(weight), pointer<const T>(mean), pointer<const T>(var), pointer<const T>(bias),
-                       static_cast<float>(p.eps), true},
+                      {pointer<const T>(weight), mean.raw(), var.raw(), bias.raw(), static_cast<float>(p.eps), true},
                       p.relu);
   });
   return y;

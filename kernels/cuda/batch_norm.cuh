@@ -6,12 +6,18 @@
 
 namespace engine::ENGINE_CUDA_NS {
 
-/// Per-channel values; `spread` is a variance or 1 / sqrt(variance + eps). shift may be absent.
+/// Per-channel values; shift may be absent. Of running statistics `spread` is the variance, and all are of type T; those
+/// of a batch are float, and `spread` is 1 / sqrt(variance + eps): rounded to 16 bits they would move the ReLU's mask.
 template <class T>
 struct ChannelStatistics {
-  const T *weight, *mean, *spread, *shift;
+  const T* weight;
+  const void *mean, *spread, *shift;
   float eps;
-  bool variance;
+  bool running;
+
+  __device__ __forceinline__ float at(const void* values, std::int64_t channel) const {
+    return running ? number(static_cast<const T*>(values)[channel]) : static_cast<const float*>(values)[channel];
+  }
 };
 
 struct Affine {
@@ -21,10 +27,9 @@ struct Affine {
 
 template <class T>
 __device__ __forceinline__ Affine affine_of(const ChannelStatistics<T>& s, std::int64_t channel) {
-  const float spread = number(s.spread[channel]);
-  const float inv_std = s.variance ? 1.0f / sqrtf(spread + s.eps) : spread;
-  return {number(s.mean[channel]), number(s.weight[channel]) * inv_std, s.shift ? number(s.shift[channel]) : 0.0f,
-          inv_std};
+  const float spread = s.at(s.spread, channel);
+  const float inv_std = s.running ? 1.0f / sqrtf(spread + s.eps) : spread;
+  return {s.at(s.mean, channel), number(s.weight[channel]) * inv_std, s.shift ? s.at(s.shift, channel) : 0.0f, inv_std};
 }
 
 }  // namespace engine::ENGINE_CUDA_NS

@@ -171,7 +171,10 @@ static BatchNormGrads backward(Context& c, std::string_view op, const Tensor& x,
                                const Tensor& weight, const Tensor& mean, const Tensor& spread, const Tensor& shift,
                                const Tensor& dy_any, bool need_residual, const BatchNormParams& p, bool constant) {
   check_batch_norm_backward(op, x, y_any, weight, mean, spread, shift, dy_any, p);
-  check_one_type(op, x, {&y_any, &weight, &mean, &spread, &shift, &dy_any});
+  check_one_type(op, x, {&y_any, &weight, &dy_any});
+  for (const Tensor* t : {&mean, &spread, &shift})
+    if (const DType type = constant ? x.dtype() : DType::f32; t->defined() && t->dtype() != type)
+      throw UsageError("{}: statistics are {}, found {}", op, name_of(type), t->str());
   const ReluMask mask = !p.relu ? ReluMask::none : y_any.defined() ? ReluMask::given : ReluMask::computed;
   const Tensor dy = in_layout_of(c, dy_any, x);
   const Tensor y = mask == ReluMask::given ? in_layout_of(c, y_any, x) : Tensor();
@@ -188,9 +191,9 @@ static BatchNormGrads backward(Context& c, std::string_view op, const Tensor& x,
       fill_(c, grads.dbias, 0);
       return;
     }
-    const ChannelStatistics<T> s{pointer<const T>(weight), pointer<const T>(mean), pointer<const T>(spread),
-                                 mask == ReluMask::computed ? pointer<const T>(shift) : nullptr,
-                                 static_cast<float>(p.eps), constant};
+    const ChannelStatistics<T> s{pointer<const T>(weight), mean.raw(), spread.raw(),
+                                 mask == ReluMask::computed ? shift.raw() : nullptr, static_cast<float>(p.eps),
+                                 constant};
     gradients<T>(c, x, y, dy, s, mask, store_masked, constant, grads);
   });
   return grads;

@@ -111,9 +111,11 @@ BatchNormResult ReferenceBackend::do_batch_norm_train(const Tensor& x_, const Te
   }
   BatchNormResult r;
   r.y = normalized(x_, residual, weight, bias, mean, inv_std, p.relu);
-  r.mean = reference::store(mean, {g.c}, x_.dtype());
-  r.inv_std = reference::store(inv_std, {g.c}, x_.dtype());
-  r.shift = reference::store(to_vector<double>(bias), {g.c}, x_.dtype());
+  // In 16 bits they would move the ReLU's mask.
+  const DType saved = size_of(x_.dtype()) == 2 ? DType::f32 : x_.dtype();
+  r.mean = reference::store(mean, {g.c}, saved);
+  r.inv_std = reference::store(inv_std, {g.c}, saved);
+  r.shift = reference::store(to_vector<double>(bias), {g.c}, saved);
   return r;
 }
 

@@ -3,29 +3,13 @@
 
 #include <vector>
 
-#include "kernels/cuda/context.h"
+#include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/namespace.h"
-#include "kernels/cuda/runtime_cuda.h"
-#include "kernels/cuda_on_cpu/runtime_emulated.h"
-
-namespace engine::cuda {
-inline gpu::Context& test_context() {
-  static auto* c = new gpu::Context(cuda_runtime(), Device::cuda);
-  return *c;
-}
-}  // namespace engine::cuda
-
-namespace engine::cuda_emulated {
-inline gpu::Context& test_context() {
-  static auto* c = new gpu::Context(emulator::emulated_runtime(), Device::cuda_emulated);
-  return *c;
-}
-}  // namespace engine::cuda_emulated
 
 namespace engine::test {
 
 namespace device = ENGINE_CUDA_NS;
-inline gpu::Context& context() { return device::test_context(); }
+inline gpu::Context& context() { return device::device_context(); }
 
 /// What the physical memory of a tensor holds; waits.
 template <class T>

@@ -93,11 +93,14 @@ TEST_CASE("Batch norm's gradients equal the reference, with the mask given and c
     const Tensor mean = test::normal(channels, type, 16), spread = positive(channels, type, 17);
     const Tensor x_ = on_device(x, last), y_ = on_device(y), dy_ = on_device(dy), w_ = on_device(w), b_ = on_device(b);
     const Tensor mean_ = on_device(mean), spread_ = on_device(spread);
+    // Statistics of a batch are f32 whatever x holds.
+    const auto single = [](const Tensor& t) { return device::cast(context(), t, DType::f32); };
+    const Tensor batch_mean = single(mean_), batch_spread = single(spread_), shift = single(b_);
     for (const int mode : {0, 1, 2, 3}) {
       const bool given = mode == 1, need = mode != 2;
       const BatchNormParams p = params(mode > 0);
-      check_grads(device::batch_norm_train_backward(context(), x_, given ? y_ : Tensor(), w_, mean_, spread_, b_, dy_,
-                                                    need, p),
+      check_grads(device::batch_norm_train_backward(context(), x_, given ? y_ : Tensor(), w_, batch_mean, batch_spread,
+                                                    shift, dy_, need, p),
                   reference().batch_norm_train_backward(x, given ? y : Tensor(), w, mean, spread, b, dy, need, p));
       check_grads(device::batch_norm_eval_backward(context(), x_, given ? y_ : Tensor(), w_, b_, mean_, spread_, dy_,
                                                    need, p),

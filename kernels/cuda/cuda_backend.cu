@@ -1,0 +1,60 @@
+#include "kernels/cuda/cuda_backend.h"
+
+#include "kernels/cuda/batch_norm.h"
+#include "kernels/cuda/convolution.h"
+#include "kernels/cuda/elementwise.h"
+#include "kernels/cuda/layer_norm.h"
+#include "kernels/cuda/losses.h"
+#include "kernels/cuda/matmul.h"
+#include "kernels/cuda/movement.h"
+#include "kernels/cuda/optimizers.h"
+#include "kernels/cuda/pooling.h"
+#include "kernels/cuda/reductions.h"
+#include "kernels/cuda/resize.h"
+#include "kernels/cuda/shape.h"
+#include "kernels/cuda/softmax.h"
+#ifdef __CUDACC__
+#include "kernels/cuda/runtime_cuda.h"
+#else
+#include "kernels/cuda_on_cpu/runtime_emulated.h"
+#endif
+
+namespace engine::ENGINE_CUDA_NS {
+
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(gpu::Context& context) : context_(context) {}
+  Device device() const override { return context_.device(); }
+  void synchronize() override { context_.synchronize(); }
+  std::vector<std::pair<std::string, std::string>> libraries() const override {
+    return {{"device", context_.properties().name}};
+  }
+
+ protected:
+#define ENGINE_LIST(...) __VA_ARGS__
+#define ENGINE_OP(result, name, parameters, arguments) \
+  result do_##name parameters override { return ENGINE_CUDA_NS::name(context_, ENGINE_LIST arguments); }
+#include "kernels/ops.def"
+#undef ENGINE_OP
+#undef ENGINE_LIST
+
+ private:
+  gpu::Context& context_;
+};
+
+gpu::Context& device_context() {
+  // Never deleted: tensors in static variables may outlive main.
+#ifdef __CUDACC__
+  static auto* context = new gpu::Context(cuda_runtime(), Device::cuda);
+#else
+  static auto* context = new gpu::Context(emulator::emulated_runtime(), Device::cuda_emulated);
+#endif
+  return *context;
+}
+
+void register_cuda_backend() {
+  static auto* backend = new CudaBackend(device_context());
+  register_backend(*backend);
+}
+
+}  // namespace engine::ENGINE_CUDA_NS
