@@ -18,15 +18,16 @@ static void input_gradient(Context& c, const ConvGeometry& g, const Tensor& w, c
     packed = empty(c, w.shape(), w.dtype());
     transpose_matrices(c, w.dtype(), w.raw(), packed.raw(), g.groups, std::int64_t{g.group_out} * g.group_in, g.taps);
   }
+  if (dx.numel() == 0) return;
   const int depth = g.taps * g.group_out;
   const GemmOutput<T> out{pointer<T>(dx), nullptr, nullptr, g.channels, g.group_in, dx.numel()};
   constexpr int widest = static_cast<int>(16 / sizeof(T));
   const bool fits = g.group_in % widest == 0 && g.group_out % widest == 0 && aligned(pointer<T>(dy), pointer<T>(packed));
   with_vector<T>(fits, [&](auto v) {
-    const Sources<T, v()> sources{pointer<const T>(dy), g, static_cast<int>(g.pixels()), depth};
+    const Sources<T, v()> sources(pointer<const T>(dy), g);
     const MatrixOperand<T, v(), false> weights{pointer<const T>(packed), g.group_in, std::int64_t{depth} * g.group_in,
                                                g.group_in, depth};
-    gemm(c, "conv2d_backward", sources, weights, out, g.pixels(), g.group_in, depth, g.groups, cost_of(g, w, dy, dx));
+    gemm(c, "conv2d_backward", sources, weights, out, sources.pixels(), g.group_in, depth, g.groups, cost_of(g, w, dy, dx));
   });
 }
 

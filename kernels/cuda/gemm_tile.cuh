@@ -5,7 +5,9 @@
 // are neighbours in k or in its outer index m or n), and
 //   Row row(outer, group)      what is known of an outer index, worked out once
 //   Vec fetch(row, k)          `vector` elements from k on; zeros outside
-// Extents along a vector are multiples of it.
+// Extents along a vector are multiples of it. The left operand also orders the rows of the product:
+//   int place(outer)           where the row goes in y; negative: nowhere
+//   int next(first, rows, k, end)   the first k' >= k, by whole tiles, where any of `rows` rows from `first` is not zero
 #pragma once
 
 #include <algorithm>
@@ -100,19 +102,21 @@ __global__ void __launch_bounds__(M* N / 32)
   StageB stage_b;
   stage_a.begin(a, first_row, group);
   stage_b.begin(b, first_column, group);
-  stage_a.fetch(a, k_begin);
-  stage_b.fetch(b, k_begin);
+  int at = a.next(first_row, M, k_begin, k_end);
+  stage_a.fetch(a, at);
+  stage_b.fetch(b, at);
   stage_a.put(tile_a[0]);
   stage_b.put(tile_b[0]);
   __syncthreads();
 
   float sum[gemm_rows][gemm_columns] = {};
   int now = 0;
-  for (int at = k_begin; at < k_end; at += gemm_depth) {
-    const bool more = k_end - at > gemm_depth;
+  while (at < k_end) {
+    at = a.next(first_row, M, at + gemm_depth, k_end);
+    const bool more = at < k_end;
     if (more) {
-      stage_a.fetch(a, at + gemm_depth);
-      stage_b.fetch(b, at + gemm_depth);
+      stage_a.fetch(a, at);
+      stage_b.fetch(b, at);
     }
 #pragma unroll
     for (int d = 0; d < gemm_depth; ++d) {
@@ -137,8 +141,9 @@ __global__ void __launch_bounds__(M* N / 32)
 #pragma unroll
   for (int i = 0; i < gemm_rows; ++i) {
     const int row = first_row + i / 4 * (M / 2) + ty * 4 + i % 4;
-    if (row >= m) continue;
-    const std::int64_t to = group * y.group_stride + row * y.stride + column;
+    const int place = row < m ? a.place(row) : -1;
+    if (place < 0) continue;
+    const std::int64_t to = group * y.group_stride + place * y.stride + column;
     if (y.partial != nullptr) {
       float* out = y.partial + split * y.size + to;
       if (whole) {
@@ -246,6 +251,8 @@ struct MatrixOperand {
   std::int64_t stride, group_stride;
   int outer_extent, k_extent;
 
+  __device__ __forceinline__ int place(int outer) const { return outer; }
+  __device__ __forceinline__ int next(int, int, int k, int) const { return k; }
   __device__ __forceinline__ Row row(int outer, int group) const {
     return {outer < outer_extent ? p + group * group_stride + outer * (along_k ? stride : 1) : nullptr};
   }
