@@ -84,8 +84,10 @@ struct GemmStage {
 
 /// A block makes a tile of M x N for the k of one split; blockIdx: tile (columns fastest, so that neighbours share the
 /// rows they read), split, group.
+/// With 16-byte reads 512 threads a multiprocessor have the 128 registers that they need; element by element, a thread
+/// holds more addresses than that.
 template <int M, int N, class A, class B, class T>
-__global__ void __launch_bounds__(M* N / 32)
+__global__ void __launch_bounds__(M* N / 32, (A::vector > 1 ? 512 : 256) / (M * N / 32))
     gemm_kernel(A a, B b, GemmOutput<T> y, int m, int n, int k, int k_per_split, int column_tiles) {
   constexpr int threads = M * N / (gemm_rows * gemm_columns), across = N / gemm_columns;
   // One quad more than a row needs: vectors along k then reach other banks from row to row.
