@@ -135,8 +135,9 @@ struct Sources {
   }
   __device__ __forceinline__ Row row(int outer, int group) const {
     const Pixel p = pixel(outer);
-    return {image + static_cast<std::int64_t>(p.image) * g.out_height * g.out_width * g.out_channels + group * g.group_out,
-            p.y, p.x};
+    return {
+        image + static_cast<std::int64_t>(p.image) * g.out_height * g.out_width * g.out_channels + group * g.group_out,
+        p.y, p.x};
   }
   __device__ __forceinline__ Vec<T, V> fetch(const Row& row, int k) const {
     if (k >= depth) return {};

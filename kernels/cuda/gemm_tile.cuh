@@ -7,7 +7,7 @@
 //   Vec fetch(row, k)          `vector` elements from k on; zeros outside
 // Extents along a vector are multiples of it. The left operand also orders the rows of the product:
 //   int place(outer)           where the row goes in y; negative: nowhere
-//   int next(first, rows, k, end)   the first k' >= k, by whole tiles, where any of `rows` rows from `first` is not zero
+//   int next(first, rows, k, end)   the next tile of k, from k on, where `rows` rows from `first` are not all zero
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 
 namespace engine::ENGINE_CUDA_NS {
 
-constexpr int gemm_depth = 16;                 // of a tile, in k
+constexpr int gemm_depth = 16;                  // of a tile, in k
 constexpr int gemm_rows = 8, gemm_columns = 4;  // a thread's part of a tile: 12 values read for 32 multiplications
 
 using Quad = Vec<float, 4>;
@@ -51,7 +51,9 @@ struct GemmStage {
   Vec<T, vector> held[steps];
 
   static __device__ __forceinline__ int place() { return static_cast<int>(threadIdx.x) % line * vector; }
-  static __device__ __forceinline__ int across(int step) { return (static_cast<int>(threadIdx.x) + step * Threads) / line; }
+  static __device__ __forceinline__ int across(int step) {
+    return (static_cast<int>(threadIdx.x) + step * Threads) / line;
+  }
   static __device__ __forceinline__ bool mine(int step) {
     return vectors % Threads == 0 || static_cast<int>(threadIdx.x) + step * Threads < vectors;
   }
@@ -95,7 +97,8 @@ __global__ void __launch_bounds__(M* N / 32, (A::vector > 1 ? 512 : 256) / (M * 
   SHARED(Quad, tile_b, [2][gemm_depth][N / 4 + 1]);
   using StageA = GemmStage<A, M, threads>;
   using StageB = GemmStage<B, N, threads>;
-  const int tile = static_cast<int>(blockIdx.x), split = static_cast<int>(blockIdx.y), group = static_cast<int>(blockIdx.z);
+  const int tile = static_cast<int>(blockIdx.x), split = static_cast<int>(blockIdx.y),
+            group = static_cast<int>(blockIdx.z);
   const int first_row = tile / column_tiles * M, first_column = tile % column_tiles * N;
   const int k_begin = split * k_per_split, k_end = k - k_begin < k_per_split ? k : k_begin + k_per_split;
   const int tx = static_cast<int>(threadIdx.x) % across, ty = static_cast<int>(threadIdx.x) / across;
@@ -175,9 +178,9 @@ __global__ void __launch_bounds__(M* N / 32, (A::vector > 1 ? 512 : 256) / (M * 
 
 /// y[i] = sum over the splits, in their order, of partial[split][i], + bias[i % columns].
 template <class T>
-__global__ void __launch_bounds__(256) sum_splits_kernel(const float* __restrict__ partial, const T* __restrict__ bias,
-                                                         T* __restrict__ y, std::int64_t n, int splits,
-                                                         std::int64_t columns) {
+__global__ void __launch_bounds__(256)
+    sum_splits_kernel(const float* __restrict__ partial, const T* __restrict__ bias, T* __restrict__ y, std::int64_t n,
+                      int splits, std::int64_t columns) {
   for (std::int64_t i = global_thread(); i < n; i += global_threads()) {
     float sum = 0;
     for (int s = 0; s < splits; ++s) sum += partial[s * n + i];

@@ -38,8 +38,11 @@ inline std::vector<ConvCase> conv_cases() {
 }
 /// With nothing to sum over, or no result at all.
 inline std::vector<ConvCase> empty_conv_cases() {
-  return {{{0, 3, 5, 5}, {4, 3, 3, 3}}, {{2, 0, 5, 5}, {4, 0, 3, 3}}, {{2, 3, 5, 5}, {0, 3, 3, 3}},
-          {{0, 4, 5, 5}, {4, 1, 3, 3}, {{1, 1}, {}, {1, 1}, 4}}, {{1, 3, 0, 2}, {4, 3, 1, 1}, {{1, 1}, Padding2d::same(1)}}};
+  return {{{0, 3, 5, 5}, {4, 3, 3, 3}},
+          {{2, 0, 5, 5}, {4, 0, 3, 3}},
+          {{2, 3, 5, 5}, {0, 3, 3, 3}},
+          {{0, 4, 5, 5}, {4, 1, 3, 3}, {{1, 1}, {}, {1, 1}, 4}},
+          {{1, 3, 0, 2}, {4, 3, 1, 1}, {{1, 1}, Padding2d::same(1)}}};
 }
 
 /// Calls f(dtype, case, x channels-last or not).
