@@ -43,9 +43,9 @@ void column_sums(Context& c, const T* x, T* y, std::int64_t rows, std::int64_t c
   const int splits = splits_for(c, tiles, rows, 8 * sum_rows);
   const Tensor partial = empty(c, {splits, columns}, DType::f32);
   const double items = static_cast<double>(rows) * static_cast<double>(columns);
-  launch<column_sums_kernel<T>>(c, {{static_cast<unsigned>(tiles), static_cast<unsigned>(splits)}, {sum_columns, sum_rows}},
-                                {items * sizeof(T), items}, x, pointer<float>(partial), rows, columns,
-                                (rows + splits - 1) / splits);
+  launch<column_sums_kernel<T>>(
+      c, {{static_cast<unsigned>(tiles), static_cast<unsigned>(splits)}, {sum_columns, sum_rows}},
+      {items * sizeof(T), items}, x, pointer<float>(partial), rows, columns, (rows + splits - 1) / splits);
   sum_splits<T>(c, partial, nullptr, y, columns, splits, columns);
 }
 

@@ -12,7 +12,9 @@ ConvGeometry conv_geometry(std::string_view op, const Shape& x, const Shape& w, 
       std::max({x[0] * x[2] * x[3], y[0] * y[2] * y[3], taps * w[1], taps * w[0] / p.groups}) > most_items)
     throw UsageError("{}: x {} and w {} are too large to be numbered in 31 bits", op, x.str(), w.str());
   const auto number = [](std::int64_t n) { return static_cast<int>(n); };
-  const auto by = [](std::int64_t n) { return ConvGeometry::Quick(static_cast<std::uint32_t>(std::max<std::int64_t>(n, 1))); };
+  const auto by = [](std::int64_t n) {
+    return ConvGeometry::Quick(static_cast<std::uint32_t>(std::max<std::int64_t>(n, 1)));
+  };
   ConvGeometry g{};
   g.images = number(x[0]), g.height = number(x[2]), g.width = number(x[3]);
   g.out_height = number(y[2]), g.out_width = number(y[3]);

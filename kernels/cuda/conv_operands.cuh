@@ -45,6 +45,8 @@ struct Patches {
   ConvGeometry g;
   int pixels, depth;
 
+  __device__ __forceinline__ int place(int outer) const { return outer; }
+  __device__ __forceinline__ int next(int, int, int k, int) const { return k; }
   __device__ __forceinline__ Row row(int outer, int group) const {
     if (outer >= pixels) return {image, outside, 0};
     const Position at = position(outer, g.by_out_height, g.by_out_width);
@@ -61,6 +63,8 @@ struct Patches {
 };
 
 /// a(input pixel, tap and output channel) = dy at the output pixel that this tap joins to the input pixel, if any.
+/// A stride leaves each tap to the pixels of one phase (row and column, padding included, modulo the stride). Rows go
+/// phase by phase, so that a tile has few of them and passes over the taps of the others.
 template <class T, int V>
 struct Sources {
   using Element = T;
@@ -70,16 +74,70 @@ struct Sources {
     const T* image;
     int y, x;  // padding included
   };
+  struct Pixel {
+    int image, y, x;  // padding included; outside: y = outside
+  };
 
   const T* image;
   ConvGeometry g;
-  int pixels, depth;
+  int depth, step_y, step_x, first_y, first_x, phase_pixels;
+  bool skips;  // tiles of k lie inside a tap
+  Divisor<std::uint32_t> by_step_y, by_step_x, by_phase, by_rows, by_columns;
 
+  Sources(const T* dy, const ConvGeometry& geometry)
+      : image(dy),
+        g(geometry),
+        depth(g.taps * g.group_out),
+        step_y(g.stride_y <= g.height ? g.stride_y : 1),  // strides beyond the map would leave most phases empty
+        step_x(g.stride_x <= g.width ? g.stride_x : 1),
+        first_y(g.top / step_y),
+        first_x(g.left / step_x),
+        skips(step_y * std::int64_t{step_x} > 1 && g.group_out % gemm_depth == 0),
+        by_step_y(static_cast<std::uint32_t>(step_y)),
+        by_step_x(static_cast<std::uint32_t>(step_x)) {
+    // The phases of a map whose extents are no multiples of the stride are padded to one size.
+    const int rows = (g.height - 1 + g.top) / step_y - first_y + 1;
+    const int columns = (g.width - 1 + g.left) / step_x - first_x + 1;
+    phase_pixels = g.images * rows * columns;
+    by_phase = ConvGeometry::Quick(static_cast<std::uint32_t>(phase_pixels));
+    by_rows = ConvGeometry::Quick(static_cast<std::uint32_t>(rows));
+    by_columns = ConvGeometry::Quick(static_cast<std::uint32_t>(columns));
+  }
+  /// Rows of the product.
+  std::int64_t pixels() const { return std::int64_t{phase_pixels} * step_y * step_x; }
+
+  __device__ __forceinline__ Pixel pixel(int outer) const {
+    const auto [phase, rest] = by_phase(static_cast<std::uint32_t>(outer));
+    const auto [phase_y, phase_x] = by_step_x(phase);
+    if (static_cast<int>(phase_y) >= step_y) return {0, outside, 0};
+    const Position at = position(static_cast<int>(rest), by_rows, by_columns);
+    const int y = (first_y + at.y) * step_y + static_cast<int>(phase_y);
+    const int x = (first_x + at.x) * step_x + static_cast<int>(phase_x);
+    if (!inside(y - g.top, g.height) || !inside(x - g.left, g.width)) return {0, outside, 0};
+    return {at.image, y, x};
+  }
+  __device__ __forceinline__ int place(int outer) const {
+    const Pixel p = pixel(outer);
+    return p.y == outside ? -1 : (p.image * g.height + p.y - g.top) * g.width + p.x - g.left;
+  }
+  __device__ __forceinline__ int next(int first, int rows, int k, int end) const {
+    if (!skips) return k;
+    const int from = static_cast<int>(by_phase(static_cast<std::uint32_t>(first)).quotient);
+    const int to = static_cast<int>(by_phase(static_cast<std::uint32_t>(first + rows - 1)).quotient);
+    for (; k < end; k += gemm_depth) {
+      const Tap t = tap(k, g.by_group_out, g.by_kernel_width);
+      const int phase_y = static_cast<int>(by_step_y(static_cast<std::uint32_t>(t.y * g.dilation_y)).remainder);
+      const int phase_x = static_cast<int>(by_step_x(static_cast<std::uint32_t>(t.x * g.dilation_x)).remainder);
+      const int phase = phase_y * step_x + phase_x;
+      if (from <= phase && phase <= to) break;
+    }
+    return k;
+  }
   __device__ __forceinline__ Row row(int outer, int group) const {
-    if (outer >= pixels) return {image, outside, 0};
-    const Position at = position(outer, g.by_height, g.by_width);
-    return {image + static_cast<std::int64_t>(at.image) * g.out_height * g.out_width * g.out_channels + group * g.group_out,
-            at.y + g.top, at.x + g.left};
+    const Pixel p = pixel(outer);
+    return {
+        image + static_cast<std::int64_t>(p.image) * g.out_height * g.out_width * g.out_channels + group * g.group_out,
+        p.y, p.x};
   }
   __device__ __forceinline__ Vec<T, V> fetch(const Row& row, int k) const {
     if (k >= depth) return {};

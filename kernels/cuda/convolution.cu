@@ -16,8 +16,9 @@ static void forward(Context& c, const ConvGeometry& g, const Tensor& x, const Te
     transpose_matrices(c, w.dtype(), w.raw(), packed.raw(), g.out_channels, g.group_in, g.taps);
   }
   const int depth = g.taps * g.group_in;
-  const GemmOutput<T> out{pointer<T>(y), bias.defined() ? pointer<const T>(bias) : nullptr, nullptr, g.out_channels,
-                          g.group_out, y.numel()};
+  const GemmOutput<T> out{pointer<T>(y), bias.defined() ? pointer<const T>(bias) : nullptr,
+                          nullptr,       g.out_channels,
+                          g.group_out,   y.numel()};
   constexpr int widest = static_cast<int>(16 / sizeof(T));
   with_vector<T>(g.group_in % widest == 0 && aligned(pointer<T>(x), pointer<T>(packed)), [&](auto v) {
     const Patches<T, v()> patches{pointer<const T>(x), g, static_cast<int>(g.out_pixels()), depth};

@@ -18,15 +18,18 @@ static void input_gradient(Context& c, const ConvGeometry& g, const Tensor& w, c
     packed = empty(c, w.shape(), w.dtype());
     transpose_matrices(c, w.dtype(), w.raw(), packed.raw(), g.groups, std::int64_t{g.group_out} * g.group_in, g.taps);
   }
+  if (dx.numel() == 0) return;
   const int depth = g.taps * g.group_out;
   const GemmOutput<T> out{pointer<T>(dx), nullptr, nullptr, g.channels, g.group_in, dx.numel()};
   constexpr int widest = static_cast<int>(16 / sizeof(T));
-  const bool fits = g.group_in % widest == 0 && g.group_out % widest == 0 && aligned(pointer<T>(dy), pointer<T>(packed));
+  const bool fits =
+      g.group_in % widest == 0 && g.group_out % widest == 0 && aligned(pointer<T>(dy), pointer<T>(packed));
   with_vector<T>(fits, [&](auto v) {
-    const Sources<T, v()> sources{pointer<const T>(dy), g, static_cast<int>(g.pixels()), depth};
+    const Sources<T, v()> sources(pointer<const T>(dy), g);
     const MatrixOperand<T, v(), false> weights{pointer<const T>(packed), g.group_in, std::int64_t{depth} * g.group_in,
                                                g.group_in, depth};
-    gemm(c, "conv2d_backward", sources, weights, out, g.pixels(), g.group_in, depth, g.groups, cost_of(g, w, dy, dx));
+    gemm(c, "conv2d_backward", sources, weights, out, sources.pixels(), g.group_in, depth, g.groups,
+         cost_of(g, w, dy, dx));
   });
 }
 
@@ -36,11 +39,13 @@ static void weight_gradient(Context& c, const ConvGeometry& g, const Tensor& x, 
   const bool packs = g.taps > 1 && g.group_in > 1;
   const Tensor packed = packs ? empty(c, dw.shape(), dw.dtype()) : dw;
   const int columns = g.taps * g.group_in, pixels = static_cast<int>(g.out_pixels());
-  const GemmOutput<T> out{pointer<T>(packed), nullptr, nullptr, columns, std::int64_t{columns} * g.group_out, dw.numel()};
+  const GemmOutput<T> out{pointer<T>(packed), nullptr, nullptr, columns, std::int64_t{columns} * g.group_out,
+                          dw.numel()};
   constexpr int widest = static_cast<int>(16 / sizeof(T));
   const bool fits = g.group_in % widest == 0 && g.group_out % widest == 0 && aligned(pointer<T>(x), pointer<T>(dy));
   with_vector<T>(fits, [&](auto v) {
-    const MatrixOperand<T, v(), false> gradients{pointer<const T>(dy), g.out_channels, g.group_out, g.group_out, pixels};
+    const MatrixOperand<T, v(), false> gradients{pointer<const T>(dy), g.out_channels, g.group_out, g.group_out,
+                                                 pixels};
     const PatchColumns<T, v()> patches{pointer<const T>(x), g, pixels, columns};
     gemm(c, "conv2d_backward", gradients, patches, out, g.group_out, columns, pixels, g.groups, cost_of(g, x, dy, dw));
   });
@@ -52,7 +57,8 @@ Conv2dGrads conv2d_backward(Context& c, const Tensor& x_any, const Tensor& w_any
   const Shape shape = conv2d_output_shape(x_any.shape(), w_any.shape(), p);
   check_shape("conv2d_backward", "dy", dy_any, shape);
   if (x_any.dtype() != w_any.dtype() || dy_any.dtype() != x_any.dtype())
-    throw UsageError("conv2d_backward: x {}, w {} and dy {} must have one type", x_any.str(), w_any.str(), dy_any.str());
+    throw UsageError("conv2d_backward: x {}, w {} and dy {} must have one type", x_any.str(), w_any.str(),
+                     dy_any.str());
   const ConvGeometry g = conv_geometry("conv2d_backward", x_any.shape(), w_any.shape(), shape, p);
   const Tensor w = to_plain(c, w_any);
   Conv2dGrads grads;

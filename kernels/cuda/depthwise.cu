@@ -72,10 +72,9 @@ static void gather(Context& c, const ConvGeometry& g, const Tensor& image, const
   const bool fits = g.channels % widest == 0 && aligned(pointer<T>(image), pointer<T>(packed), pointer<T>(result));
   with_vector<T>(fits, [&](auto v) {
     const std::int64_t vectors = result.numel() / v();
-    launch<depthwise_kernel<backward, v(), T>>(c, c.grid_stride(vectors), cost, pointer<const T>(image),
-                                               pointer<const T>(packed),
-                                               bias.defined() ? pointer<const T>(bias) : nullptr, pointer<T>(result),
-                                               vectors, g);
+    launch<depthwise_kernel<backward, v(), T>>(
+        c, c.grid_stride(vectors), cost, pointer<const T>(image), pointer<const T>(packed),
+        bias.defined() ? pointer<const T>(bias) : nullptr, pointer<T>(result), vectors, g);
   });
 }
 

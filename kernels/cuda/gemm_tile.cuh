@@ -5,7 +5,9 @@
 // are neighbours in k or in its outer index m or n), and
 //   Row row(outer, group)      what is known of an outer index, worked out once
 //   Vec fetch(row, k)          `vector` elements from k on; zeros outside
-// Extents along a vector are multiples of it.
+// Extents along a vector are multiples of it. The left operand also orders the rows of the product:
+//   int place(outer)           where the row goes in y; negative: nowhere
+//   int next(first, rows, k, end)   the next tile of k, from k on, where `rows` rows from `first` are not all zero
 #pragma once
 
 #include <algorithm>
@@ -16,7 +18,7 @@
 
 namespace engine::ENGINE_CUDA_NS {
 
-constexpr int gemm_depth = 16;                 // of a tile, in k
+constexpr int gemm_depth = 16;                  // of a tile, in k
 constexpr int gemm_rows = 8, gemm_columns = 4;  // a thread's part of a tile: 12 values read for 32 multiplications
 
 using Quad = Vec<float, 4>;
@@ -49,7 +51,9 @@ struct GemmStage {
   Vec<T, vector> held[steps];
 
   static __device__ __forceinline__ int place() { return static_cast<int>(threadIdx.x) % line * vector; }
-  static __device__ __forceinline__ int across(int step) { return (static_cast<int>(threadIdx.x) + step * Threads) / line; }
+  static __device__ __forceinline__ int across(int step) {
+    return (static_cast<int>(threadIdx.x) + step * Threads) / line;
+  }
   static __device__ __forceinline__ bool mine(int step) {
     return vectors % Threads == 0 || static_cast<int>(threadIdx.x) + step * Threads < vectors;
   }
@@ -82,8 +86,10 @@ struct GemmStage {
 
 /// A block makes a tile of M x N for the k of one split; blockIdx: tile (columns fastest, so that neighbours share the
 /// rows they read), split, group.
+/// With 16-byte reads 512 threads a multiprocessor have the 128 registers that they need; element by element, a thread
+/// holds more addresses than that.
 template <int M, int N, class A, class B, class T>
-__global__ void __launch_bounds__(M* N / 32)
+__global__ void __launch_bounds__(M* N / 32, (A::vector > 1 ? 512 : 256) / (M * N / 32))
     gemm_kernel(A a, B b, GemmOutput<T> y, int m, int n, int k, int k_per_split, int column_tiles) {
   constexpr int threads = M * N / (gemm_rows * gemm_columns), across = N / gemm_columns;
   // One quad more than a row needs: vectors along k then reach other banks from row to row.
@@ -91,7 +97,8 @@ __global__ void __launch_bounds__(M* N / 32)
   SHARED(Quad, tile_b, [2][gemm_depth][N / 4 + 1]);
   using StageA = GemmStage<A, M, threads>;
   using StageB = GemmStage<B, N, threads>;
-  const int tile = static_cast<int>(blockIdx.x), split = static_cast<int>(blockIdx.y), group = static_cast<int>(blockIdx.z);
+  const int tile = static_cast<int>(blockIdx.x), split = static_cast<int>(blockIdx.y),
+            group = static_cast<int>(blockIdx.z);
   const int first_row = tile / column_tiles * M, first_column = tile % column_tiles * N;
   const int k_begin = split * k_per_split, k_end = k - k_begin < k_per_split ? k : k_begin + k_per_split;
   const int tx = static_cast<int>(threadIdx.x) % across, ty = static_cast<int>(threadIdx.x) / across;
@@ -100,19 +107,21 @@ __global__ void __launch_bounds__(M* N / 32)
   StageB stage_b;
   stage_a.begin(a, first_row, group);
   stage_b.begin(b, first_column, group);
-  stage_a.fetch(a, k_begin);
-  stage_b.fetch(b, k_begin);
+  int at = a.next(first_row, M, k_begin, k_end);
+  stage_a.fetch(a, at);
+  stage_b.fetch(b, at);
   stage_a.put(tile_a[0]);
   stage_b.put(tile_b[0]);
   __syncthreads();
 
   float sum[gemm_rows][gemm_columns] = {};
   int now = 0;
-  for (int at = k_begin; at < k_end; at += gemm_depth) {
-    const bool more = k_end - at > gemm_depth;
+  while (at < k_end) {
+    at = a.next(first_row, M, at + gemm_depth, k_end);
+    const bool more = at < k_end;
     if (more) {
-      stage_a.fetch(a, at + gemm_depth);
-      stage_b.fetch(b, at + gemm_depth);
+      stage_a.fetch(a, at);
+      stage_b.fetch(b, at);
     }
 #pragma unroll
     for (int d = 0; d < gemm_depth; ++d) {
@@ -137,8 +146,9 @@ __global__ void __launch_bounds__(M* N / 32)
 #pragma unroll
   for (int i = 0; i < gemm_rows; ++i) {
     const int row = first_row + i / 4 * (M / 2) + ty * 4 + i % 4;
-    if (row >= m) continue;
-    const std::int64_t to = group * y.group_stride + row * y.stride + column;
+    const int place = row < m ? a.place(row) : -1;
+    if (place < 0) continue;
+    const std::int64_t to = group * y.group_stride + place * y.stride + column;
     if (y.partial != nullptr) {
       float* out = y.partial + split * y.size + to;
       if (whole) {
@@ -168,9 +178,9 @@ __global__ void __launch_bounds__(M* N / 32)
 
 /// y[i] = sum over the splits, in their order, of partial[split][i], + bias[i % columns].
 template <class T>
-__global__ void __launch_bounds__(256) sum_splits_kernel(const float* __restrict__ partial, const T* __restrict__ bias,
-                                                         T* __restrict__ y, std::int64_t n, int splits,
-                                                         std::int64_t columns) {
+__global__ void __launch_bounds__(256)
+    sum_splits_kernel(const float* __restrict__ partial, const T* __restrict__ bias, T* __restrict__ y, std::int64_t n,
+                      int splits, std::int64_t columns) {
   for (std::int64_t i = global_thread(); i < n; i += global_threads()) {
     float sum = 0;
     for (int s = 0; s < splits; ++s) sum += partial[s * n + i];
@@ -246,6 +256,8 @@ struct MatrixOperand {
   std::int64_t stride, group_stride;
   int outer_extent, k_extent;
 
+  __device__ __forceinline__ int place(int outer) const { return outer; }
+  __device__ __forceinline__ int next(int, int, int k, int) const { return k; }
   __device__ __forceinline__ Row row(int outer, int group) const {
     return {outer < outer_extent ? p + group * group_stride + outer * (along_k ? stride : 1) : nullptr};
   }

@@ -1,5 +1,4 @@
 #include "kernels/cuda/convolution.h"
-
 #include "tests/cuda/conv_cases.h"
 
 using namespace engine;
@@ -47,9 +46,12 @@ TEST_CASE("conv2d takes large tiles where they fill the device") {
 }
 
 TEST_CASE("conv2d refuses what does not fit") {
-  const Tensor x = on_device(test::normal({1, 4, 5, 5}, DType::f32, 1)), w = on_device(test::normal({2, 4, 3, 3}, DType::f32, 1));
-  const Tensor half = on_device(test::normal({2, 4, 3, 3}, DType::f16, 1)), bias = on_device(test::normal({3}, DType::f32, 1));
-  const Tensor few = on_device(test::normal({2, 3, 3, 3}, DType::f32, 1)), d = on_device(test::normal({1, 4, 5, 5}, DType::f64, 1));
+  const Tensor x = on_device(test::normal({1, 4, 5, 5}, DType::f32, 1)),
+               w = on_device(test::normal({2, 4, 3, 3}, DType::f32, 1));
+  const Tensor half = on_device(test::normal({2, 4, 3, 3}, DType::f16, 1)),
+               bias = on_device(test::normal({3}, DType::f32, 1));
+  const Tensor few = on_device(test::normal({2, 3, 3, 3}, DType::f32, 1)),
+               d = on_device(test::normal({1, 4, 5, 5}, DType::f64, 1));
   CHECK_THROWS_AS(device::conv2d(context(), x, few, {}, {}), UsageError);
   CHECK_THROWS_AS(device::conv2d(context(), x, half, {}, {}), UsageError);
   CHECK_THROWS_AS(device::conv2d(context(), x, w, bias, {}), UsageError);

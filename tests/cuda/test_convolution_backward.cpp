@@ -18,8 +18,8 @@ void check_backward(DType type, const ConvCase& k, bool last) {
   const Tensor x = test::normal(k.x, type, 80), w = test::normal(k.w, type, 81), dy = test::normal(shape, type, 82);
   const Conv2dGrads truth = reference().conv2d_backward(x, w, dy, k.p, {true, true, true});
   // Whichever layout one of them is in, the other has the other.
-  const Conv2dGrads found =
-      device::conv2d_backward(context(), on_device(x, last), on_device(w), on_device(dy, !last), k.p, {true, true, true});
+  const Conv2dGrads found = device::conv2d_backward(context(), on_device(x, last), on_device(w), on_device(dy, !last),
+                                                    k.p, {true, true, true});
   CHECK(device::channels_last(found.dx) == device::has_channels_last(k.x));
   CHECK(!device::channels_last(found.dw));
   check_sum(found.dx, truth.dx, shape[1] / k.p.groups * k.w[2] * k.w[3]);
@@ -62,8 +62,10 @@ TEST_CASE("conv2d_backward takes large tiles where they fill the device") {
 }
 
 TEST_CASE("conv2d_backward refuses what does not fit") {
-  const Tensor x = on_device(test::normal({1, 4, 5, 5}, DType::f32, 1)), w = on_device(test::normal({2, 4, 3, 3}, DType::f32, 1));
-  const Tensor dy = on_device(test::normal({1, 2, 3, 3}, DType::f32, 1)), half = on_device(test::normal({1, 2, 3, 3}, DType::f16, 1));
+  const Tensor x = on_device(test::normal({1, 4, 5, 5}, DType::f32, 1)),
+               w = on_device(test::normal({2, 4, 3, 3}, DType::f32, 1));
+  const Tensor dy = on_device(test::normal({1, 2, 3, 3}, DType::f32, 1)),
+               half = on_device(test::normal({1, 2, 3, 3}, DType::f16, 1));
   const Tensor large = on_device(test::normal({1, 2, 4, 3}, DType::f32, 1));
   CHECK_THROWS_AS(device::conv2d_backward(context(), x, w, half, {}, {}), UsageError);
   CHECK_THROWS_AS(device::conv2d_backward(context(), x, w, large, {}, {}), UsageError);

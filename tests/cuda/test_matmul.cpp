@@ -1,5 +1,4 @@
 #include "kernels/cuda/matmul.h"
-
 #include "tests/cuda/compare.h"
 
 using namespace engine;
@@ -34,9 +33,9 @@ TEST_CASE("matmul equals the reference in every type, transposed or not, in size
   struct Size {
     std::int64_t m, n, k;
   };
-  const std::vector<Size> sizes = {{1, 1, 1},    {1, 5, 3},    {7, 1, 33},   {8, 8, 8},     {16, 24, 40}, {31, 17, 19},
-                                   {64, 64, 16}, {65, 67, 50}, {72, 136, 8}, {80, 72, 104}, {13, 10, 0},  {0, 4, 3},
-                                   {4, 0, 3}};
+  const std::vector<Size> sizes = {{1, 1, 1},    {1, 5, 3},    {7, 1, 33},   {8, 8, 8},    {16, 24, 40},
+                                   {31, 17, 19}, {64, 64, 16}, {65, 67, 50}, {72, 136, 8}, {80, 72, 104},
+                                   {13, 10, 0},  {0, 4, 3},    {4, 0, 3}};
   for (const DType type : test::floating)
     for (const Size& s : sizes)
       for (const bool transpose_a : {false, true})
@@ -47,14 +46,16 @@ TEST_CASE("matmul sums long products over several blocks, with the same bits eac
   for (const DType type : test::floating)
     for (const std::int64_t k : {std::int64_t{2048}, std::int64_t{1031}})
       for (const bool transpose : {false, true}) check_matmul(type, 9, 16, k, transpose, !transpose);
-  const Tensor a = on_device(test::normal({9, 2048}, DType::f32, 62)), b = on_device(test::normal({2048, 8}, DType::f32, 63));
+  const Tensor a = on_device(test::normal({9, 2048}, DType::f32, 62)),
+               b = on_device(test::normal({2048, 8}, DType::f32, 63));
   CHECK(test::same_bits(to_reference(device::matmul(context(), a, b, false, false)),
                         to_reference(device::matmul(context(), a, b, false, false))));
 }
 
 TEST_CASE("matmul takes large tiles where they fill the device") {
   const auto blocks = 2 * context().properties().multiprocessors;
-  for (const DType type : test::floating) check_matmul(type, 128, 64 * blocks - 8, 24, type == DType::f16, type != DType::f32);
+  for (const DType type : test::floating)
+    check_matmul(type, 128, 64 * blocks - 8, 24, type == DType::f16, type != DType::f32);
 }
 
 TEST_CASE("matmul passes NaN and infinity on to the rows and columns they belong to") {
