@@ -5,6 +5,7 @@
 #include "engine/io/file.h"
 #include "engine/tensor/suggest.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cuda/cuda_backend.h"
 #include "kernels/reference/reference_backend.h"
 #include "tools/verb.h"
 
@@ -20,7 +21,9 @@ void add_threads_flag(CLI::App& app, Common& c) {
 }
 
 void add_device_flags(CLI::App& app, Common& c) {
-  app.add_option("--device", c.device, "cpu, or reference (double-precision loops: slow, exact) [default: cpu]")
+  app.add_option("--device", c.device,
+                 "cpu; cuda; reference (double-precision loops: slow, exact); cuda-emulated (the CUDA kernels run and "
+                 "checked on the CPU: very slow, for learning) [default: cpu]")
       ->type_name("NAME");
   add_threads_flag(app, c);
   app.add_flag("--quiet", c.quiet, "Only errors on standard error");
@@ -40,12 +43,21 @@ Device open_device(const Common& c) {
   const std::string name = c.device.empty() ? "cpu" : c.device;
   if (std::find(known.begin(), known.end(), name) == known.end())
     throw UsageError("unknown device '{}'{} (known: {})", name, did_you_mean(name, known), fmt::join(known, ", "));
-  if (name.starts_with("cuda")) throw DeviceError("device '{}' is not in this build; use --device cpu", name);
+  if (name == "cuda") {
+#ifdef ENGINE_HAS_CUDA
+    cuda::register_cuda_backend();
+#else
+    throw DeviceError("device 'cuda' is not in this build, which had no CUDA toolkit; use --device cpu");
+#endif
+  }
+  if (name == "cuda-emulated") cuda_emulated::register_cuda_backend();
   set_cpu_threads(c.threads);
   register_cpu_backend();
   register_reference_backend();
   if (!c.quiet) std::cerr << fmt::format("device: {}, {} threads\n", name, cpu_threads());
-  return name == "cpu" ? Device::cpu : Device::reference;
+  for (const Device d : {Device::reference, Device::cuda, Device::cuda_emulated})
+    if (name == name_of(d)) return d;
+  return Device::cpu;
 }
 
 void write_json(const Common& c, nlohmann::json body) {

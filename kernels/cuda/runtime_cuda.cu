@@ -135,7 +135,7 @@ std::string why_no_device() {
 }
 
 Runtime& cuda_runtime() {
-  if (const std::string reason = why_no_device(); !reason.empty()) throw DeviceError("device cuda: {}", reason);
+  if (const std::string reason = why_no_device(); !reason.empty()) throw DeviceError("device 'cuda': {}; use --device cpu", reason);
   static auto* r = new DriverRuntime;
   return *r;
 }
