@@ -50,7 +50,8 @@ __global__ void __launch_bounds__(reduce_threads)
   constexpr int K = columns ? V : 1;
   SHARED(double, s, [K][reduce_threads]);
   const int thread = static_cast<int>(threadIdx.x), sharing = reduce_threads / w.along;
-  const int column = columns ? thread % w.along : thread / sharing, term = columns ? thread / w.along : thread % sharing;
+  const int column = columns ? thread % w.along : thread / sharing;
+  const int term = columns ? thread / w.along : thread % sharing;
   const std::int64_t lane = static_cast<std::int64_t>(blockIdx.x) * w.along + column;
   double sum[K] = {};
   if (lane < w.lanes) {
@@ -119,7 +120,8 @@ static std::vector<Group> groups_of(const Tensor& x, std::vector<bool> reduced) 
 }
 
 template <bool columns, int V, class T, class Index>
-static void launch_reduce(Context& c, const Tensor& x, const Tensor& y, const std::vector<Group>& groups, double factor) {
+static void launch_reduce(Context& c, const Tensor& x, const Tensor& y, const std::vector<Group>& groups,
+                          double factor) {
   ReduceWalk<Index> w{};
   w.lanes = w.items = 1;
   w.factor = factor;

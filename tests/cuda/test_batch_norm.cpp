@@ -109,12 +109,14 @@ TEST_CASE("Batch norm's gradients equal the reference, with the mask given and c
 TEST_CASE("Batch norm with given statistics equals the reference") {
   for_each_kind([&](DType type, const Shape& s, bool last) {
     const Shape channels{s[1]};
-    const Tensor x = test::normal(s, type, 21, 2.0), r = test::normal(s, type, 22), w = test::normal(channels, type, 23);
+    const Tensor x = test::normal(s, type, 21, 2.0), r = test::normal(s, type, 22);
+    const Tensor w = test::normal(channels, type, 23);
     const Tensor b = test::normal(channels, type, 24), mean = test::normal(channels, type, 25);
     const Tensor var = positive(channels, type, 26);
     for (const bool residual : {false, true})
       check_close(device::batch_norm_eval(context(), on_device(x, last), residual ? on_device(r) : Tensor(),
-                                          on_device(w), on_device(b), on_device(mean), on_device(var), params(residual)),
+                                          on_device(w), on_device(b), on_device(mean), on_device(var),
+                                          params(residual)),
                   reference().batch_norm_eval(x, residual ? r : Tensor(), w, b, mean, var, params(residual)));
   });
 }
@@ -141,7 +143,8 @@ TEST_CASE("Batch norm keeps its digits far from zero") {
   for (double& x : v) x += 1000.0;
   const Tensor x = from_vector(v, s, Device::reference, DType::f32), w = test::normal({8}, DType::f32, 42);
   for (const bool last : {false, true}) {
-    const auto found = device::batch_norm_train(context(), on_device(x, last), {}, on_device(w), on_device(w), {}, {}, {});
+    const auto found =
+        device::batch_norm_train(context(), on_device(x, last), {}, on_device(w), on_device(w), {}, {}, {});
     const auto truth = reference().batch_norm_train(x, {}, w, w, {}, {}, {});
     check_close(found.inv_std, truth.inv_std);
     check_close(found.y, truth.y);
