@@ -137,8 +137,8 @@ __global__ void __launch_bounds__(row_threads)
   }
 }
 
-// Rows are the items of the walk, columns its channels. Two blocks a multiprocessor are asked for because ptxas, left to
-// itself, wants more of them than there are registers.
+// Rows are the items of the walk, columns its channels. Two blocks a multiprocessor are asked for because ptxas, left
+// to itself, wants more of them than there are registers.
 template <class Kind, class T>
 __global__ void __launch_bounds__(walk_threads, 2)
     layer_norm_columns_kernel(const T* __restrict__ x, const T* __restrict__ means, const T* __restrict__ inv_stds,

@@ -138,7 +138,7 @@ TEST_CASE("The mask that batch norm's backward computes again is the result's, t
   });
 }
 
-TEST_CASE("Both masks of batch norm agree at the corner: where a product cancels the shift, where a result underflows") {
+TEST_CASE("Both masks of batch norm agree at the corner: where a product cancels the shift, where y underflows") {
   const Shape s{2, 64, 3, 2}, channels{64};
   for (const DType type : test::floating) {
     const bool f16 = type == DType::f16;
