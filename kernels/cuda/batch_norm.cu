@@ -155,7 +155,8 @@ __global__ void __launch_bounds__(walk_threads)
 }
 
 template <class T>
-static Tensor normalized(Context& c, const Tensor& x, const Tensor& residual, const ChannelStatistics<T>& s, bool relu) {
+static Tensor normalized(Context& c, const Tensor& x, const Tensor& residual, const ChannelStatistics<T>& s,
+                         bool relu) {
   Tensor y = empty_like(c, x);
   if (x.numel() == 0) return y;
   const T* r = residual.defined() ? pointer<const T>(residual) : nullptr;

@@ -33,8 +33,6 @@ __global__ void __launch_bounds__(walk_threads)
     gradient_sums_kernel(GradientSource<T> from, T* __restrict__ g_out, T* __restrict__ dx, ChannelWalk w,
                          ChannelStatistics<T> s, float* __restrict__ g_sums, float* __restrict__ gx_sums) {
   constexpr int V = Kind::vector, K = Kind::channels;
-  SHARED(float, s_g, [walk_warps][K][32]);
-  SHARED(float, s_gx, [walk_warps][K][32]);
   const Lane<Kind> lane(w);
   float g_sum[K] = {}, gx_sum[K] = {};
   Affine a[K] = {};
@@ -60,24 +58,7 @@ __global__ void __launch_bounds__(walk_threads)
     if (g_out) store<V>(g_out, at, g_vector);
     if (dx) store<V>(dx, at, dx_vector);
   }
-  const int thread = static_cast<int>(threadIdx.x), in_warp = thread % 32, warp = thread / 32;
-#pragma unroll
-  for (int k = 0; k < K; ++k) {
-    s_g[warp][k][in_warp] = warp_sum(g_sum[k], w.along);
-    s_gx[warp][k][in_warp] = warp_sum(gx_sum[k], w.along);
-  }
-  __syncthreads();
-  const int column = thread % w.along, k = thread / w.along;
-  const std::int64_t channel = lane.channel + k;
-  if (k < K && channel < w.channels) {
-    float g = 0, gx = 0;
-    for (int i = 0; i < walk_warps; ++i) {
-      g += s_g[i][k][column];
-      gx += s_gx[i][k][column];
-    }
-    g_sums[channel * w.splits + blockIdx.y] = g;
-    gx_sums[channel * w.splits + blockIdx.y] = gx;
-  }
+  write_sums(lane, w, g_sum, gx_sum, g_sums, gx_sums);
 }
 
 // A warp adds the splits of one channel, in double.
@@ -147,7 +128,8 @@ static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor
     using Kind = decltype(kind);
     const LaunchShape shape = shape_of(w, Kind::last, Kind::vector);
     const double bytes = static_cast<double>(x.bytes()), numbers = static_cast<double>(x.numel());
-    const Tensor partial = empty(c, {2, w.channels, w.splits}, DType::f32), means = empty(c, {2, w.channels}, DType::f32);
+    const Tensor partial = empty(c, {2, w.channels, w.splits}, DType::f32);
+    const Tensor means = empty(c, {2, w.channels}, DType::f32);
     float *g_sums = pointer<float>(partial), *gx_sums = g_sums + w.channels * w.splits;
     float *mean_g = pointer<float>(means), *mean_gx = mean_g + w.channels;
     GradientSource<T> from{pointer<const T>(x), given, pointer<const T>(dy), mask};
@@ -158,7 +140,8 @@ static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor
     launch<finish_sums_kernel<T>>(
         c, {blocks, walk_threads}, {static_cast<double>(partial.bytes()), static_cast<double>(partial.numel())},
         static_cast<const float*>(g_sums), static_cast<const float*>(gx_sums), w.channels, w.splits,
-        static_cast<double>(w.items) * w.weight, s, pointer<T>(grads.dweight), pointer<T>(grads.dbias), mean_g, mean_gx);
+        static_cast<double>(w.items) * w.weight, s, pointer<T>(grads.dweight), pointer<T>(grads.dbias), mean_g,
+        mean_gx);
     if (constant) return;
     // Where the masked gradient was written down, the mask need not be read again.
     if (g_out) from = {from.x, nullptr, g_out, ReluMask::none};

@@ -70,6 +70,34 @@ __device__ __forceinline__ float first_of(const T* x, const ChannelWalk& w, std:
   return number(x[last ? channel : channel * w.plane]);
 }
 
+/// Adds two sums of each channel over the block and writes them, [channel][split]. All threads call it.
+template <class Kind>
+__device__ __forceinline__ void write_sums(const Lane<Kind>& lane, const ChannelWalk& w,
+                                           const float (&a)[Kind::channels], const float (&b)[Kind::channels],
+                                           float* a_out, float* b_out) {
+  constexpr int K = Kind::channels;
+  SHARED(float, s_a, [walk_warps][K][32]);
+  SHARED(float, s_b, [walk_warps][K][32]);
+  const int thread = static_cast<int>(threadIdx.x), in_warp = thread % 32, warp = thread / 32;
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+    s_a[warp][k][in_warp] = warp_sum(a[k], w.along);
+    s_b[warp][k][in_warp] = warp_sum(b[k], w.along);
+  }
+  __syncthreads();
+  const int column = thread % w.along, k = thread / w.along;
+  const std::int64_t channel = lane.channel + k;
+  if (k < K && channel < w.channels) {
+    float a_sum = 0, b_sum = 0;
+    for (int i = 0; i < walk_warps; ++i) {
+      a_sum += s_a[i][k][column];
+      b_sum += s_b[i][k][column];
+    }
+    a_out[channel * w.splits + blockIdx.y] = a_sum;
+    b_out[channel * w.splits + blockIdx.y] = b_sum;
+  }
+}
+
 /// x [N,C,...] with at least one element. `vector` elements fit one access, if addresses are `aligned`.
 inline ChannelWalk channel_walk(const Context& c, const Tensor& x, bool last, int vector, int chunk) {
   ChannelWalk w{};

@@ -1,4 +1,5 @@
-// Layer norm over the last dimensions, as ops.def declares it. Plain layout.
+// Layer norm, as ops.def declares it. Rows are contiguous in plain layout: other layouts are converted, results are
+// plain.
 #pragma once
 
 #include "kernels/cuda/layout.h"

@@ -1,8 +1,5 @@
-// Sums and means over any dimensions, as ops.def declares them. Sums are in double and in an order that depends on the
-// shape alone. Where the rank stays, the result has x's layout.
+// Sums and means over any dimensions, as ops.def declares them. Where extent 1 stays, so does the layout of x.
 #pragma once
-
-#include <vector>
 
 #include "kernels/cuda/layout.h"
 

@@ -1,5 +1,7 @@
 #include "kernels/cuda/batch_norm.h"
 
+#include <algorithm>
+
 #include "tests/cuda/compare.h"
 
 using namespace engine;
@@ -112,12 +114,14 @@ TEST_CASE("Batch norm's gradients equal the reference, with the mask given and c
 TEST_CASE("Batch norm with given statistics equals the reference") {
   for_each_kind([&](DType type, const Shape& s, bool last) {
     const Shape channels{s[1]};
-    const Tensor x = test::normal(s, type, 21, 2.0), r = test::normal(s, type, 22), w = test::normal(channels, type, 23);
+    const Tensor x = test::normal(s, type, 21, 2.0), r = test::normal(s, type, 22);
+    const Tensor w = test::normal(channels, type, 23);
     const Tensor b = test::normal(channels, type, 24), mean = test::normal(channels, type, 25);
     const Tensor var = positive(channels, type, 26);
     for (const bool residual : {false, true})
       check_close(device::batch_norm_eval(context(), on_device(x, last), residual ? on_device(r) : Tensor(),
-                                          on_device(w), on_device(b), on_device(mean), on_device(var), params(residual)),
+                                          on_device(w), on_device(b), on_device(mean), on_device(var),
+                                          params(residual)),
                   reference().batch_norm_eval(x, residual ? r : Tensor(), w, b, mean, var, params(residual)));
   });
 }
@@ -137,6 +141,42 @@ TEST_CASE("The mask that batch norm's backward computes again is the result's, t
   });
 }
 
+TEST_CASE("Both masks of batch norm agree at the corner: where a product cancels the shift, where y underflows") {
+  const Shape s{2, 64, 3, 2}, channels{64};
+  for (const DType type : test::floating) {
+    const bool f16 = type == DType::f16;
+    auto x0 = to_vector<double>(test::normal(channels, type, 71));
+    auto w = to_vector<double>(test::normal(channels, type, 72));
+    std::vector<double> b(64, 0.0), x(static_cast<std::size_t>(s.numel()));
+    const double var = f16 ? 30000.0 : 0.7;
+    for (std::size_t k = 0; k < 64; ++k) {
+      const float scale = static_cast<float>(w[k]) * (1.0f / std::sqrt(static_cast<float>(var) + 1e-5f));
+      // y is what one rounding of the product loses, of either sign; in f16 it is below the least number.
+      if (f16) w[k] = 6e-5, x0[k] *= 0.01;
+      else b[k] = -static_cast<double>(static_cast<float>(x0[k]) * scale);
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = x0[i / 6 % 64];
+    const auto tensor = [&](const std::vector<double>& v, const Shape& shape) {
+      return on_device(from_vector(v, shape, Device::reference, type));
+    };
+    const Tensor x_ = tensor(x, s), w_ = tensor(w, channels), b_ = tensor(b, channels);
+    const Tensor mean = tensor(std::vector<double>(64, 0.0), channels);
+    const Tensor spread = tensor(std::vector<double>(64, var), channels);
+    const Tensor dy = on_device(test::normal(s, type, 73));
+    const BatchNormParams p = params(true);
+    const Tensor y = device::batch_norm_eval(context(), x_, {}, w_, b_, mean, spread, p);
+    if (type == DType::f32) {
+      const auto values = to_vector<double>(test::to_reference(y));
+      const auto tiny = std::count_if(values.begin(), values.end(), [](double v) { return v > 0 && v < 1e-6; });
+      CHECK(tiny > 60);  // of 384
+    }
+    const auto given = device::batch_norm_eval_backward(context(), x_, y, w_, b_, mean, spread, dy, true, p);
+    const auto again = device::batch_norm_eval_backward(context(), x_, {}, w_, b_, mean, spread, dy, true, p);
+    CHECK(test::same_bits(test::to_reference(given.dresidual), test::to_reference(again.dresidual)));
+    CHECK(test::same_bits(test::to_reference(given.dx), test::to_reference(again.dx)));
+  }
+}
+
 TEST_CASE("Batch norm keeps its digits far from zero") {
   const Shape s{3, 8, 31, 32};
   const Tensor noise = test::normal(s, DType::f32, 41);
@@ -144,7 +184,8 @@ TEST_CASE("Batch norm keeps its digits far from zero") {
   for (double& x : v) x += 1000.0;
   const Tensor x = from_vector(v, s, Device::reference, DType::f32), w = test::normal({8}, DType::f32, 42);
   for (const bool last : {false, true}) {
-    const auto found = device::batch_norm_train(context(), on_device(x, last), {}, on_device(w), on_device(w), {}, {}, {});
+    const auto found =
+        device::batch_norm_train(context(), on_device(x, last), {}, on_device(w), on_device(w), {}, {}, {});
     const auto truth = reference().batch_norm_train(x, {}, w, w, {}, {}, {});
     check_close(found.inv_std, truth.inv_std);
     check_close(found.y, truth.y);
