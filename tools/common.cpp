@@ -39,25 +39,25 @@ void add_json_flag(CLI::App& app, Common& c) {
 }
 
 Device open_device(const Common& c) {
-  const std::vector<std::string> known{"cpu", "reference", "cuda", "cuda-emulated"};
+  std::vector<std::string> known;
+  for (int i = 0; i < device_count; ++i) known.emplace_back(name_of(static_cast<Device>(i)));
   const std::string name = c.device.empty() ? "cpu" : c.device;
-  if (std::find(known.begin(), known.end(), name) == known.end())
+  const auto device = device_named(name);
+  if (!device)
     throw UsageError("unknown device '{}'{} (known: {})", name, did_you_mean(name, known), fmt::join(known, ", "));
-  if (name == "cuda") {
+  if (*device == Device::cuda) {
 #ifdef ENGINE_HAS_CUDA
     cuda::register_cuda_backend();
 #else
-    throw DeviceError("device 'cuda' is not in this build, which had no CUDA toolkit; use --device cpu");
+    throw DeviceError("device 'cuda' is not in this build, as there was no CUDA compiler; use --device cpu");
 #endif
   }
-  if (name == "cuda-emulated") cuda_emulated::register_cuda_backend();
+  if (*device == Device::cuda_emulated) cuda_emulated::register_cuda_backend();
   set_cpu_threads(c.threads);
   register_cpu_backend();
   register_reference_backend();
   if (!c.quiet) std::cerr << fmt::format("device: {}, {} threads\n", name, cpu_threads());
-  for (const Device d : {Device::reference, Device::cuda, Device::cuda_emulated})
-    if (name == name_of(d)) return d;
-  return Device::cpu;
+  return *device;
 }
 
 void write_json(const Common& c, nlohmann::json body) {

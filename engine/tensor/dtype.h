@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace engine {
@@ -42,6 +43,12 @@ inline constexpr int device_count = 4;
 constexpr std::string_view name_of(Device d) {
   constexpr std::string_view names[] = {"cpu", "reference", "cuda", "cuda-emulated"};
   return names[static_cast<int>(d)];
+}
+/// The device of this name, or none.
+constexpr std::optional<Device> device_named(std::string_view name) {
+  for (int i = 0; i < device_count; ++i)
+    if (name_of(static_cast<Device>(i)) == name) return static_cast<Device>(i);
+  return std::nullopt;
 }
 
 }  // namespace engine

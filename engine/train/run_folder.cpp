@@ -83,9 +83,8 @@ nlohmann::ordered_json describe_environment(const TrainConfig& config) {
   utsname system{};
   uname(&system);
   nlohmann::ordered_json libraries = nlohmann::ordered_json::object();
-  for (const Device device : {Device::cpu, Device::reference})
-    if (config.device == name_of(device) && has_backend(device))
-      for (const auto& [name, version] : backend_of(device).libraries()) libraries[name] = version;
+  if (const auto device = device_named(config.device); device && has_backend(*device))
+    for (const auto& [name, version] : backend_of(*device).libraries()) libraries[name] = version;
   return {{"engine_train", ENGINE_VERSION},
           {"source", ENGINE_SOURCE},
           {"cpu", cpu_name()},

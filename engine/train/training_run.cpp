@@ -31,7 +31,7 @@ std::unique_ptr<Checkpoint> last_checkpoint(const TrainConfig& c) {
 TrainingRun::TrainingRun(const TrainConfig& config, bool quiet)
     : config_(config),
       quiet_(quiet),
-      device_(config.device == "reference" ? Device::reference : Device::cpu),
+      device_(device_named(config.device).value_or(Device::cpu)),
       resumed_(last_checkpoint(config)),
       data_(open_data(config.data, data_options(config))),
       setup_(make_setup(config, *data_.train, resumed_.get(), init_report_)),

@@ -1,0 +1,54 @@
+// One training run on two devices: the CUDA kernels' own source, run on the CPU, must follow device cpu.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <map>
+#include <sstream>
+
+#include "engine/io/file.h"
+#include "tests/cli/support.h"
+
+using namespace engine;
+using namespace engine::test;
+
+namespace {
+
+// step,epoch,split,metric,class,value,... -> value
+std::map<std::string, double> figures(const std::string& run) {
+  std::map<std::string, double> out;
+  std::istringstream text(read_text(run + "/metrics.csv"));
+  for (std::string line; std::getline(text, line);) {
+    std::vector<std::string> cells;
+    std::istringstream row(line);
+    for (std::string cell; std::getline(row, cell, ',');) cells.push_back(cell);
+    if (cells.size() > 5 && (cells[3] == "step_loss" || cells[3] == "gradient_norm" || cells[3] == "loss"))
+      out[cells[0] + " " + cells[2] + " " + cells[3]] = std::stod(cells[5]);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("A run on cuda-emulated follows one on cpu: losses, gradient norms, validation") {
+  const TemporaryFolder folder;
+  const std::string eyes = folder / "eyes";
+  expect_success({"synth", "fundus", "--out", eyes, "--count", "30", "--classes", "2", "--size", "64", "--quiet"});
+  std::map<std::string, double> found[2];
+  for (const int i : {0, 1}) {
+    const std::string device = i == 0 ? "cpu" : "cuda-emulated", output = folder / device;
+    expect_success(Arguments{"train", "--data", "synth-fundus:" + eyes, "--image-size", "32", "--model", "cbr_tiny_1m"} +
+                   Arguments{"--epochs", "1", "--batch-size", "4", "--max-steps", "3", "--lr", "0.01"} +
+                   Arguments{"--device", device, "--output-dir", output, "--log-every", "1", "--quiet"});
+    CHECK(read_json(output + "/env.json")["device"] == device);
+    found[i] = figures(output);
+  }
+  REQUIRE(found[0].size() >= 7);
+  REQUIRE(found[0].size() == found[1].size());
+  bool equal = true;
+  for (const auto& [what, value] : found[0]) {
+    INFO(what);
+    CHECK(std::abs(found[1].at(what) - value) <= 1e-4 * std::abs(value));
+    equal = equal && found[1].at(what) == value;
+  }
+  CHECK_FALSE(equal);  // other kernels round otherwise; equal bits would mean that one device did all the work
+}
