@@ -63,7 +63,8 @@ __global__ void __launch_bounds__(walk_threads)
 
 // A warp adds the splits of one channel, in double.
 template <class T>
-__global__ void __launch_bounds__(walk_threads)
+// Left to itself ptxas spills two registers to fit a fourth block onto a multiprocessor.
+__global__ void __launch_bounds__(walk_threads, 2)
     finish_sums_kernel(const float* __restrict__ g_sums, const float* __restrict__ gx_sums, std::int64_t channels,
                        int splits, double count, ChannelStatistics<T> s, T* __restrict__ dweight, T* __restrict__ dbias,
                        float* __restrict__ mean_g, float* __restrict__ mean_gx) {
