@@ -81,8 +81,14 @@ ensure_packages "${build_packages[@]}" "${data_packages[@]}" "${test_packages[@]
 
 if built release; then
   for area in "${areas[@]}"; do run "$area" "build/release/tests/test_$area"; done
-  # The CUDA backend's tests again, on a GPU, where the build has a CUDA compiler. Says SKIPPED where there is no GPU.
-  [ ! -x build/release/tests/test_cuda_gpu ] || run cuda_gpu build/release/tests/test_cuda_gpu
+  # The CUDA backend's tests again, on a GPU.
+  if [ ! -e /dev/nvidiactl ]; then
+    run cuda_gpu echo "SKIPPED cuda_gpu: no NVIDIA GPU on this machine"
+  elif ! grep -q '^CMAKE_CUDA_COMPILER:' build/release/CMakeCache.txt; then
+    run cuda_gpu echo "SKIPPED cuda_gpu: no CUDA toolkit on this machine"
+  elif built release test_cuda_gpu; then
+    run cuda_gpu build/release/tests/test_cuda_gpu
+  fi
   run goldens build/release/tests/test_goldens --fixtures tests/fixtures
 fi
 
