@@ -61,9 +61,9 @@ __global__ void __launch_bounds__(walk_threads)
   write_sums(lane, w, g_sum, gx_sum, g_sums, gx_sums);
 }
 
-// A warp adds the splits of one channel, in double.
+// A warp adds the splits of one channel, in double. Left to itself ptxas spills to fit a fourth block onto a
+// multiprocessor.
 template <class T>
-// Left to itself ptxas spills two registers to fit a fourth block onto a multiprocessor.
 __global__ void __launch_bounds__(walk_threads, 2)
     finish_sums_kernel(const float* __restrict__ g_sums, const float* __restrict__ gx_sums, std::int64_t channels,
                        int splits, double count, ChannelStatistics<T> s, T* __restrict__ dweight, T* __restrict__ dbias,
