@@ -81,9 +81,11 @@ TEST_CASE("Host memory grows behind its end, keeps what it held, and says where 
   const auto memory = make_host_memory();
   auto* p = static_cast<unsigned char*>(memory->allocate(16 * mib));
   CHECK(reinterpret_cast<std::uintptr_t>(p) % 64 == 0);
+  memory->handed_out(p, 16 * mib);
   std::memset(p, 1, 16 * mib);
   CHECK(memory->extend(p + 8 * mib, mib) == nullptr);       // not an end
   if (memory->extend(p + 16 * mib, 32 * mib) != nullptr) {  // addresses may be rationed
+    memory->handed_out(p + 16 * mib, 32 * mib);
     std::memset(p + 16 * mib, 2, 32 * mib);
     CHECK(p[0] == 1);
     CHECK(p[16 * mib - 1] == 1);
