@@ -7,6 +7,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False alarms of GCC 12's optimiser in standard containers.
   target_compile_options(engine_flags INTERFACE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
                          -Wno-stringop-overread -Wno-maybe-uninitialized -Wno-dangling-pointer)
+  # It takes the files of a batch for headers.
+  target_compile_options(engine_flags INTERFACE $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-subobject-linkage>)
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # Under sanitizers clang cannot vectorise what `omp simd` asks for, and says so.

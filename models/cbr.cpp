@@ -15,7 +15,7 @@ struct CbrSpec {
 
 // Kernel size and channels of every block. The study's text gives cbr_tiny 64..512 channels, its parameter count
 // (1,076,480) belongs to 32..256: both are here.
-const std::vector<CbrSpec>& specs() {
+const std::vector<CbrSpec>& cbr_specs() {
   static const std::vector<CbrSpec> table = {
       {"cbr_larget", 7, {32, 64, 128, 256, 512}}, {"cbr_largew", 7, {64, 128, 256, 512}},
       {"cbr_small", 7, {32, 64, 128, 256}},       {"cbr_tiny", 5, {64, 128, 256, 512}},
@@ -83,7 +83,7 @@ class Cbr final : public Classifier {
 }  // namespace
 
 std::unique_ptr<Classifier> make_cbr(const std::string& name, const ModelOptions& options) {
-  for (const CbrSpec& spec : specs())
+  for (const CbrSpec& spec : cbr_specs())
     if (name == spec.name) return std::make_unique<Cbr>(spec, options);
   throw UsageError("no CBR network is called '{}'", name);
 }

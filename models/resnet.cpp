@@ -10,7 +10,7 @@ struct ResNetSpec {
   bool bottleneck;
   std::array<int, 4> depths;  // blocks of each stage
 };
-constexpr ResNetSpec specs[] = {{"resnet18", false, {2, 2, 2, 2}},
+constexpr ResNetSpec resnet_specs[] = {{"resnet18", false, {2, 2, 2, 2}},
                                 {"resnet34", false, {3, 4, 6, 3}},
                                 {"resnet50", true, {3, 4, 6, 3}},
                                 {"resnet101", true, {3, 4, 23, 3}}};
@@ -149,7 +149,7 @@ class ResNet final : public Classifier {
 }  // namespace
 
 std::unique_ptr<Classifier> make_resnet(const std::string& name, const ModelOptions& options) {
-  for (const ResNetSpec& spec : specs) {
+  for (const ResNetSpec& spec : resnet_specs) {
     if (name != spec.name) continue;
     if (spec.bottleneck) return std::make_unique<ResNet<Bottleneck>>(spec, options);
     return std::make_unique<ResNet<BasicBlock>>(spec, options);

@@ -60,12 +60,22 @@ tally() {
   printf '%-28s %5d passed %3d failed %3d skipped %6d s%s\n' "$name" "$p" "$f" "$s" "$seconds" "$note"
 }
 
-# run NAME COMMAND...: one test program.
-run() {
-  local name=$1
+# queue NAME COMMAND...: a test program for run_queue, which runs two at a time and adds them up in their order.
+names=() commands=()
+queue() {
+  names+=("$1")
   shift
-  execute "$logs/run" "$@"
-  tally "$name" "$logs/run"
+  commands+=("$(printf '%q ' "$@")")
+}
+run_queue() {
+  local i
+  for i in "${!names[@]}"; do
+    [ "$(jobs -rp | wc -l)" -lt 2 ] || wait -n || true
+    eval "execute $logs/$i ${commands[i]}" &
+  done
+  wait
+  for i in "${!names[@]}"; do tally "${names[i]}" "$logs/$i"; done
+  names=() commands=()
 }
 
 # fuzz KIND: one target for 30 s, on its corpus and what it finds on the way. What breaks it is kept in build/.
@@ -79,43 +89,37 @@ fuzz() {
 
 ensure_packages "${build_packages[@]}" "${data_packages[@]}" "${test_packages[@]}"
 
+# Beside another program, threads that wait had better not spin.
+export OMP_WAIT_POLICY=passive
+
 if built release; then
-  for area in "${areas[@]}"; do run "$area" "build/release/tests/test_$area"; done
+  queue goldens build/release/tests/test_goldens --fixtures tests/fixtures
+  for area in "${areas[@]}"; do queue "$area" "build/release/tests/test_$area"; done
   # The CUDA backend's tests again, on a GPU.
   if [ ! -e /dev/nvidiactl ]; then
-    run cuda_gpu echo "SKIPPED cuda_gpu: no NVIDIA GPU on this machine"
+    queue cuda_gpu echo "SKIPPED cuda_gpu: no NVIDIA GPU on this machine"
   elif ! grep -q '^CMAKE_CUDA_COMPILER:' build/release/CMakeCache.txt; then
-    run cuda_gpu echo "SKIPPED cuda_gpu: no CUDA toolkit on this machine"
+    queue cuda_gpu echo "SKIPPED cuda_gpu: no CUDA toolkit on this machine"
   elif built release test_cuda_gpu; then
-    run cuda_gpu build/release/tests/test_cuda_gpu
+    queue cuda_gpu build/release/tests/test_cuda_gpu
   fi
-  run goldens build/release/tests/test_goldens --fixtures tests/fixtures
+  run_queue
 fi
 
-export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
-if built asan; then
-  say "Address and undefined-behaviour sanitizers"
-  for area in "${areas[@]:1}"; do run "asan $area" env OMP_NUM_THREADS=2 "build/asan/tests/test_$area"; done
-fi
-
-if built tsan test_tensor test_data; then
-  say "Thread sanitizer: loader and allocator"
-  for area in tensor data; do
-    run "tsan $area" env TSAN_OPTIONS=halt_on_error=1 "build/tsan/tests/test_$area"
-  done
-fi
-
+export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+# Races between the threads of CUDA kernels, on the emulated device.
 if built race test_cuda test_cuda_emulator; then
-  say "Races between the threads of CUDA kernels, on the emulated device"
-  for area in cuda cuda_emulator; do run "race $area" "build/race/tests/test_$area"; done
+  for area in cuda cuda_emulator; do queue "race $area" "build/race/tests/test_$area"; done
 fi
-
+if built asan; then
+  for area in "${areas[@]:1}"; do queue "asan $area" env OMP_NUM_THREADS=2 "build/asan/tests/test_$area"; done
+fi
+# Loader and allocator.
+if built tsan test_tensor test_data; then
+  for area in tensor data; do queue "tsan $area" "build/tsan/tests/test_$area"; done
+fi
 if built fuzz fuzzers; then
-  say "Fuzzing, 30 s a target, two at a time"
-  for kind in "${fuzz_kinds[@]}"; do
-    [ "$(jobs -rp | wc -l)" -lt 2 ] || wait -n
-    execute "$logs/fuzz_$kind" fuzz "$kind" &
-  done
-  wait
-  for kind in "${fuzz_kinds[@]}"; do tally "fuzz $kind" "$logs/fuzz_$kind"; done
+  for kind in "${fuzz_kinds[@]}"; do queue "fuzz $kind" fuzz "$kind"; done
 fi
+say "Sanitizers and fuzzers"
+run_queue

@@ -7,7 +7,7 @@
 #include "tools/verb_bench_metrics.h"
 #include "tools/verb_bench_step.h"
 
-namespace engine::tools {
+namespace engine::tools::bench_verb {
 namespace {
 
 struct Subject {
@@ -37,4 +37,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("bench", "Measure: a training step, kernels, the loader", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::bench_verb

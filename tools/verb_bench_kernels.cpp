@@ -23,7 +23,7 @@ Examples:
   engine_train bench kernels
   engine_train bench kernels conv --json conv.json)";
 
-struct Options {
+struct KernelsBenchOptions {
   Common common;
   std::string filter, csv;
   double seconds = 0.2;
@@ -63,7 +63,7 @@ std::string to_csv(const std::vector<Row>& rows) {
   return text;
 }
 
-ExitCode run(const Options& o) {
+ExitCode run(const KernelsBenchOptions& o) {
   const Device device = open_device(o.common);
   std::vector<const conformance::Case*> chosen;
   for (const conformance::Case& c : conformance::cases())
@@ -103,7 +103,7 @@ ExitCode run(const Options& o) {
 }  // namespace
 
 Action set_up_bench_kernels(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<KernelsBenchOptions>();
   app.footer(notes);
   app.add_option("FILTER", o->filter, "Only cases with this in their name");
   app.add_option("--seconds", o->seconds, "About how long each is timed, warm and cold")

@@ -14,14 +14,14 @@
 namespace engine::tools {
 namespace {
 
-struct Options {
+struct LoaderBenchOptions {
   Common common;
   std::string data, split = "train", input = "3x224x224", on_bad_image = "error";
   bool augment = false;
   int batch_size = 32, workers = 2, epochs = 3;
 };
 
-TransformPlan plan_of(const Options& o) {
+TransformPlan plan_of(const LoaderBenchOptions& o) {
   const Shape input = parse_input(o.input);
   TransformPlan plan;
   plan.channels = static_cast<int>(input[0]);
@@ -33,7 +33,7 @@ TransformPlan plan_of(const Options& o) {
   return plan;
 }
 
-ExitCode run(const Options& o) {
+ExitCode run(const LoaderBenchOptions& o) {
   DataOptions data_options;
   data_options.seed = o.common.seed;
   const auto data = open_data(o.data, data_options).at(o.split);
@@ -65,7 +65,7 @@ ExitCode run(const Options& o) {
 }  // namespace
 
 Action set_up_bench_loader(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<LoaderBenchOptions>();
   app.footer("Example:\n  engine_train bench loader --data folder:photos --augment --workers 2");
   app.add_option("--data", o->data, "Data source (see datasets)")->required()->type_name("SRC");
   app.add_option("--split", o->split, "train, val or test")->capture_default_str()->check(CLI::IsMember({"train", "val", "test"}));

@@ -11,12 +11,12 @@
 namespace engine::tools {
 namespace {
 
-struct Options {
+struct MetricsBenchOptions {
   Common common;
   bench::MetricsOptions metrics;
 };
 
-void print_table(const Options& o, const bench::MetricsResult& r) {
+void print_table(const MetricsBenchOptions& o, const bench::MetricsResult& r) {
   std::cout << fmt::format(
       "{} resamples of {} scores in {} groups: median {:.4f} s of {} (fastest {:.4f}, slowest {:.4f})\n",
       o.metrics.resamples, o.metrics.scores, o.metrics.groups, r.median_seconds, r.seconds.size(),
@@ -24,7 +24,7 @@ void print_table(const Options& o, const bench::MetricsResult& r) {
   std::cout << fmt::format("AUC {:.6f}, 95% interval {:.6f} - {:.6f}\n", r.auc, r.ci95.low, r.ci95.high);
 }
 
-ExitCode run(Options& o) {
+ExitCode run(MetricsBenchOptions& o) {
   open_device(o.common);
   o.metrics.seed = o.common.seed;
   const bench::MetricsResult r = bench::bench_metrics(o.metrics);
@@ -42,7 +42,7 @@ ExitCode run(Options& o) {
 }  // namespace
 
 Action set_up_bench_metrics(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<MetricsBenchOptions>();
   app.footer("Example:\n  engine_train bench metrics --scores 1000000 --groups 50000 --threads 1");
   app.add_option("--scores", o->metrics.scores, "Rows")->capture_default_str()->check(CLI::Range(1, 100000000));
   app.add_option("--groups", o->metrics.groups, "Groups the rows are in")

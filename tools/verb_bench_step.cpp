@@ -12,7 +12,7 @@
 namespace engine::tools {
 namespace {
 
-struct Options {
+struct StepBenchOptions {
   Common common;
   bench::StepOptions step;
   std::string input = "3x224x224";
@@ -20,7 +20,7 @@ struct Options {
 
 constexpr double mib = 1024.0 * 1024.0;
 
-void print_table(const Options& o, const bench::StepResult& r) {
+void print_table(const StepBenchOptions& o, const bench::StepResult& r) {
   std::cout << fmt::format(
       "{} batch {} input {}: {:.2f} images/s, median step {:.1f} ms of {} (fastest {:.1f}, slowest {:.1f})\n",
       o.step.model, o.step.batch, o.input, r.images_per_second, r.median_seconds * 1e3, r.seconds.size(),
@@ -36,7 +36,7 @@ void print_table(const Options& o, const bench::StepResult& r) {
                              100.0 * op.seconds / total);
 }
 
-nlohmann::json to_json(const Options& o, const bench::StepResult& r) {
+nlohmann::json to_json(const StepBenchOptions& o, const bench::StepResult& r) {
   nlohmann::json ops = nlohmann::json::array();
   for (const bench::OpTime& op : r.ops) ops.push_back({{"op", op.op}, {"calls", op.calls}, {"seconds", op.seconds}});
   return {{"model", o.step.model},
@@ -53,7 +53,7 @@ nlohmann::json to_json(const Options& o, const bench::StepResult& r) {
           {"ops", ops}};
 }
 
-ExitCode run(Options& o) {
+ExitCode run(StepBenchOptions& o) {
   o.step.device = open_device(o.common);
   o.step.seed = o.common.seed;
   const Shape input = parse_input(o.input);
@@ -67,7 +67,7 @@ ExitCode run(Options& o) {
 }  // namespace
 
 Action set_up_bench_step(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<StepBenchOptions>();
   app.footer(
       "Examples:\n"
       "  engine_train bench step --model resnet50 --batch 8 --steps 10\n"

@@ -6,7 +6,7 @@
 #include "engine/data/data_sources.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::datasets_verb {
 namespace {
 
 ExitCode run(const Common& common) {
@@ -29,4 +29,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("datasets", "List the data sources that --data takes", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::datasets_verb

@@ -7,7 +7,7 @@
 #include "engine/train/model_setup.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::eval_verb {
 namespace {
 
 constexpr const char* examples = R"(Examples:
@@ -87,4 +87,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("eval", "Metrics of a trained network on a data set, with 95% intervals", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::eval_verb

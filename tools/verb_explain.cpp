@@ -4,7 +4,7 @@
 #include "engine/train/explain_step.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::explain_verb {
 namespace {
 
 ExitCode run(Common& common) {
@@ -25,4 +25,4 @@ const RegisterVerb verb("explain", "Print every number of one tiny training step
                         set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::explain_verb

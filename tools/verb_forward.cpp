@@ -12,7 +12,7 @@
 #include "kernels/backend.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::forward_verb {
 namespace {
 
 namespace fs = std::filesystem;
@@ -125,4 +125,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("forward", "Logits and activations of a raw array, without any preparation", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::forward_verb

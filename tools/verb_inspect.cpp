@@ -13,7 +13,7 @@
 #include "tools/input_shape.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::inspect_verb {
 namespace {
 
 namespace fs = std::filesystem;
@@ -193,4 +193,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("inspect", "Layers, shapes, parameters, MACs of a model; statistics of a weight file", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::inspect_verb

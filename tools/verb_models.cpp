@@ -6,7 +6,7 @@
 #include "models/registry.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::models_verb {
 namespace {
 
 struct Options {
@@ -48,4 +48,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("models", "List the networks", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::models_verb

@@ -6,7 +6,7 @@
 #include "bench/conformance/table.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::ops_verb {
 namespace {
 
 struct Options {
@@ -46,4 +46,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("ops", "List the operations and what checks them", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::ops_verb

@@ -12,7 +12,7 @@
 #include "engine/train/model_setup.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::predict_verb {
 namespace {
 
 namespace fs = std::filesystem;
@@ -168,4 +168,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("predict", "Classes and probabilities of pictures, as CSV", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::predict_verb

@@ -7,7 +7,7 @@
 #include "bench/conformance/check.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::selfcheck_verb {
 namespace {
 
 using conformance::Case;
@@ -84,4 +84,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("selfcheck", "Check every operation against double precision on this machine", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::selfcheck_verb

@@ -7,7 +7,7 @@
 #include "engine/data/synth_fundus.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::synth_verb {
 namespace {
 
 constexpr const char* examples = R"(Examples:
@@ -52,4 +52,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("synth", "Make labelled SYNTHETIC data with known lesions and grades", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::synth_verb

@@ -6,7 +6,7 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "tools/verb.h"
 
-namespace engine::tools {
+namespace engine::tools::train_verb {
 namespace {
 
 constexpr const char* examples = R"(Examples:
@@ -114,4 +114,4 @@ Action set_up(CLI::App& app) {
 const RegisterVerb verb("train", "Train a network; the folder it fills can be resumed, evaluated, inspected", set_up);
 
 }  // namespace
-}  // namespace engine::tools
+}  // namespace engine::tools::train_verb

@@ -8,7 +8,6 @@
 namespace engine::conformance {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Where a comparison happens, for messages.
 struct Place {

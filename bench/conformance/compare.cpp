@@ -6,7 +6,6 @@
 namespace engine::conformance {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 double share(double error, double scale) {
   if (error == 0.0) return 0.0;

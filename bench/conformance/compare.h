@@ -1,11 +1,14 @@
 // How far an outcome is from the truth.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "bench/conformance/tolerance.h"
 
 namespace engine::conformance {
+
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 struct Deviation {
   double rel_l2 = 0;   ///< root mean square of found - truth, on the scale of that of the truth or of `terms`

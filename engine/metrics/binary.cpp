@@ -10,8 +10,6 @@
 namespace engine {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 void check(const BinaryData& d) {
   if (d.score.size() != d.label.size() || (!d.weight.empty() && d.weight.size() != d.score.size()))
     throw UsageError("metrics: {} scores, {} labels, {} weights", d.score.size(), d.label.size(), d.weight.size());
@@ -50,14 +48,14 @@ void for_each_score(const BinaryData& d, F f) {
   }
 }
 
-double ratio(double a, double b) { return b > 0.0 ? a / b : nan; }
+double ratio(double a, double b) { return b > 0.0 ? a / b : undefined; }
 
 }  // namespace
 
 double roc_auc(const BinaryData& d) {
   check(d);
   const Totals total = totals_of(d);
-  if (!(total.positive > 0.0 && total.negative > 0.0)) return nan;
+  if (!(total.positive > 0.0 && total.negative > 0.0)) return undefined;
   double above = 0.0, area = 0.0;  // positives above the present score
   for_each_score(d, [&](double, double positive, double negative) {
     area += negative * (above + 0.5 * positive);
@@ -69,7 +67,7 @@ double roc_auc(const BinaryData& d) {
 double average_precision(const BinaryData& d) {
   check(d);
   const Totals total = totals_of(d);
-  if (!(total.positive > 0.0)) return nan;
+  if (!(total.positive > 0.0)) return undefined;
   double positives = 0.0, all = 0.0, sum = 0.0;
   for_each_score(d, [&](double, double positive, double negative) {
     positives += positive;
@@ -138,7 +136,7 @@ double calibration_error(const BinaryData& d, int bins) {
 SensitivityAt sensitivity_at_specificity(const BinaryData& d, double specificity) {
   check(d);
   const Totals total = totals_of(d);
-  if (!(total.positive > 0.0 && total.negative > 0.0)) return {nan, nan};
+  if (!(total.positive > 0.0 && total.negative > 0.0)) return {undefined, undefined};
   SensitivityAt best{0.0, std::numeric_limits<double>::infinity()};
   double positives = 0.0, negatives = 0.0;
   for_each_score(d, [&](double score, double positive, double negative) {

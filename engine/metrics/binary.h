@@ -1,10 +1,14 @@
 // Metrics of a score against a yes/no label. Undefined values are NaN, never a guess: an AUC needs both labels.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <vector>
 
 namespace engine {
+
+/// What has no value.
+inline constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
 /// Scores, labels (0 or 1) and optionally weights (at least 0) of equal length. Every function throws DataError naming
 /// the position of a score that is not finite, a label that is neither or a weight below 0, and UsageError for lengths

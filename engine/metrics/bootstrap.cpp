@@ -15,8 +15,6 @@
 namespace engine {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 // How often each group is drawn in resample `r`, as many draws as groups, with replacement: added to
 // count[group * stride]. The draws are those of Random::below, 32 Philox blocks at a time so that the rounds vectorise.
 // A byte holds the count: up to 255 groups it cannot be larger, and beyond that 256 draws of one group have a chance
@@ -47,7 +45,7 @@ Interval percentile_interval(const std::vector<double>& values) {
   std::vector<double> v;
   for (double x : values)
     if (!std::isnan(x)) v.push_back(x);
-  if (v.empty()) return {nan, nan};
+  if (v.empty()) return {undefined, undefined};
   std::sort(v.begin(), v.end());
   const auto at = [&](double share) {  // linear between order statistics, as numpy.percentile
     const double position = share * static_cast<double>(v.size() - 1);

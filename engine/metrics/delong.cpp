@@ -13,7 +13,6 @@
 namespace engine {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double z95 = 1.959963984540054;
 
 // Rank of each value from 1; equal values share the mean of their ranks.
@@ -33,7 +32,7 @@ std::vector<double> mid_ranks(const std::vector<double>& values) {
 
 // What each positive and each negative contributes to the AUC.
 struct Components {
-  double auc = nan;
+  double auc = undefined;
   std::vector<double> of_positive, of_negative;
 };
 
@@ -61,7 +60,7 @@ Components components(std::span<const double> score, std::span<const int> label)
 // Unbiased covariance divided by the number of values.
 double covariance_of_mean(const std::vector<double>& a, const std::vector<double>& b) {
   const auto n = static_cast<double>(a.size());
-  if (a.size() < 2) return nan;
+  if (a.size() < 2) return undefined;
   const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n,
                mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
   double sum = 0.0;
@@ -85,7 +84,7 @@ double covariance(const Components& a, const Components& b) {
 
 DelongResult delong(std::span<const double> score, std::span<const int> label) {
   const Components c = components(score, label);
-  DelongResult r{c.auc, covariance(c, c), {nan, nan}};
+  DelongResult r{c.auc, covariance(c, c), {undefined, undefined}};
   if (std::isnan(r.variance)) return r;
   const double reach = z95 * std::sqrt(r.variance);
   r.ci95 = {std::max(0.0, r.auc - reach), std::min(1.0, r.auc + reach)};
@@ -102,7 +101,7 @@ DelongPair delong_paired(std::span<const double> score_a, std::span<const double
   const double variance = covariance(d, d);
   constexpr double rounding = 1e-28;  // square of a few units in the last place of a contribution
   if (std::isnan(variance)) {
-    r.z = r.p = nan;
+    r.z = r.p = undefined;
   } else if (variance > rounding) {
     r.z = (a.auc - b.auc) / std::sqrt(variance);
     r.p = std::erfc(std::abs(r.z) / std::sqrt(2.0));

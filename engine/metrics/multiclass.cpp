@@ -10,8 +10,6 @@
 namespace engine {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 void check(const MulticlassData& d) {
   const auto c = static_cast<std::size_t>(d.classes);
   if (d.classes < 1 || d.probability.size() != d.size() * c || (!d.weight.empty() && d.weight.size() != d.size()))
@@ -46,7 +44,7 @@ double mean(const MulticlassData& d, F f) {
     sum += weight_of(d, i) * f(i);
     total += weight_of(d, i);
   }
-  return total > 0.0 ? sum / total : nan;
+  return total > 0.0 ? sum / total : undefined;
 }
 
 template <class F>
@@ -61,7 +59,7 @@ std::vector<double> one_vs_rest(const MulticlassData& d, F metric) {
       label[i] = truth_of(d, i) == c;
       rest = rest || !label[i];
     }
-    values.push_back(rest ? metric(BinaryData{score, label, d.weight}) : nan);
+    values.push_back(rest ? metric(BinaryData{score, label, d.weight}) : undefined);
   }
   return values;
 }
@@ -118,14 +116,14 @@ double accuracy(std::span<const double> m, int classes) {
   const Margins s = margins_of(m, classes);
   double hits = 0.0;
   for (std::size_t i = 0; i < s.row.size(); ++i) hits += m[i * s.row.size() + i];
-  return s.total > 0.0 ? hits / s.total : nan;
+  return s.total > 0.0 ? hits / s.total : undefined;
 }
 
 double balanced_accuracy(std::span<const double> m, int classes) {
   const Margins s = margins_of(m, classes);
   std::vector<double> recalls;
   for (std::size_t i = 0; i < s.row.size(); ++i)
-    recalls.push_back(s.row[i] > 0.0 ? m[i * s.row.size() + i] / s.row[i] : nan);
+    recalls.push_back(s.row[i] > 0.0 ? m[i * s.row.size() + i] / s.row[i] : undefined);
   return mean_of_defined(recalls).value;
 }
 
@@ -134,7 +132,7 @@ double macro_f1(std::span<const double> m, int classes) {
   std::vector<double> f1;
   for (std::size_t i = 0; i < s.row.size(); ++i) {
     const double denominator = s.row[i] + s.column[i];
-    f1.push_back(denominator > 0.0 ? 2.0 * m[i * s.row.size() + i] / denominator : nan);
+    f1.push_back(denominator > 0.0 ? 2.0 * m[i * s.row.size() + i] / denominator : undefined);
   }
   return mean_of_defined(f1).value;
 }
@@ -150,7 +148,7 @@ double kappa(std::span<const double> m, int classes, int power) {
       observed += disagreement * m[i * n + j];
       expected += disagreement * s.row[i] * s.column[j] / s.total;
     }
-  return expected > 0.0 ? 1.0 - observed / expected : nan;
+  return expected > 0.0 ? 1.0 - observed / expected : undefined;
 }
 
 double log_loss(const MulticlassData& d) {
@@ -190,7 +188,7 @@ MacroMean mean_of_defined(std::span<const double> values) {
   int defined = 0;
   for (double v : values)
     if (!std::isnan(v)) sum += v, ++defined;
-  return {defined ? sum / defined : nan, static_cast<int>(values.size()) - defined};
+  return {defined ? sum / defined : undefined, static_cast<int>(values.size()) - defined};
 }
 
 }  // namespace engine

@@ -47,7 +47,7 @@ engine_emulator_switch:
 namespace engine::emulator {
 namespace {
 
-constexpr std::size_t page = 4096;
+constexpr std::size_t guard = 4096;
 #ifdef ENGINE_FIBER_ASAN
 constexpr std::size_t stack_bytes = 512 * 1024;  // red zones make frames larger
 #else
@@ -75,10 +75,10 @@ Fiber::Fiber() {
 }
 
 Fiber::Fiber(void (*entry)()) : size_(stack_bytes), own_(true) {
-  void* p = mmap(nullptr, size_ + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* p = mmap(nullptr, size_ + guard, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) throw std::bad_alloc();
-  mprotect(p, page, PROT_NONE);
-  begin_ = static_cast<char*>(p) + page;
+  mprotect(p, guard, PROT_NONE);
+  begin_ = static_cast<char*>(p) + guard;
 #ifdef ENGINE_FIBER_UCONTEXT
   getcontext(&context_);
   context_.uc_stack.ss_sp = begin_;
@@ -100,7 +100,7 @@ Fiber::~Fiber() {
 #ifdef ENGINE_FIBER_ASAN
   __asan_unpoison_memory_region(begin_, size_);
 #endif
-  munmap(begin_ - page, size_ + page);
+  munmap(begin_ - guard, size_ + guard);
 }
 
 void Fiber::switch_between(Fiber& from, Fiber& to) {

@@ -11,9 +11,9 @@ using reference::Dense;
 using reference::Doubles;
 
 // x [N, C, ...] as images x channels x plane.
-struct Geometry {
+struct Channels {
   std::int64_t n, c, plane;
-  explicit Geometry(const Tensor& x)
+  explicit Channels(const Tensor& x)
       : n(x.dim(0)), c(x.dim(1)), plane(x.numel() == 0 ? 0 : x.numel() / (x.dim(0) * x.dim(1))) {}
   double count() const { return static_cast<double>(n * plane); }
 
@@ -26,7 +26,7 @@ struct Geometry {
 
 Tensor normalized(const Tensor& x_, const Tensor& residual, const Tensor& weight, const Tensor& bias,
                   const Doubles& mean, const Doubles& inv_std, bool relu) {
-  const Geometry g(x_);
+  const Channels g(x_);
   const Dense x(x_), w(weight), b(bias);
   const Doubles r = residual.defined() ? to_vector<double>(residual) : reference::zeros(x_.numel());
   Doubles y(static_cast<std::size_t>(x_.numel()));
@@ -43,7 +43,7 @@ Tensor normalized(const Tensor& x_, const Tensor& residual, const Tensor& weight
 BatchNormGrads backward(const Tensor& x_, const Tensor& y_, const Tensor& weight, const Tensor& shift,
                         const Doubles& mean, const Doubles& inv_std, const Tensor& dy_, bool need_residual, bool relu,
                         bool constant_statistics) {
-  const Geometry g(x_);
+  const Channels g(x_);
   const Dense x(x_), w(weight);
   Doubles dy = to_vector<double>(dy_);
   if (relu) {
@@ -91,7 +91,7 @@ BatchNormResult ReferenceBackend::do_batch_norm_train(const Tensor& x_, const Te
                                                       const Tensor& bias, const Tensor& running_mean,
                                                       const Tensor& running_var, const BatchNormParams& p) {
   check_batch_norm("batch_norm_train", x_, residual, weight, bias, running_mean, running_var);
-  const Geometry g(x_);
+  const Channels g(x_);
   if (g.count() < 2)
     throw UsageError("batch_norm_train: needs more than one value a channel, found x {}", x_.shape().str());
   const Dense x(x_);

@@ -17,11 +17,11 @@ struct Columns {
   std::int64_t begin, end, first_input;
 };
 
-struct Geometry {
+struct ConvGeometry {
   std::int64_t n, c, h, w, o, kh, kw, oh, ow, group_in, group_out;
   Conv2dParams p;
 
-  Geometry(const Shape& x, const Shape& weight, const Conv2dParams& params) : p(params) {
+  ConvGeometry(const Shape& x, const Shape& weight, const Conv2dParams& params) : p(params) {
     const Shape y = conv2d_output_shape(x, weight, params);
     n = x[0], c = x[1], h = x[2], w = x[3], o = weight[0], kh = weight[2], kw = weight[3], oh = y[2], ow = y[3];
     group_in = weight[1];
@@ -44,7 +44,7 @@ struct Geometry {
   }
 };
 
-Doubles input_gradient(const Geometry& g, const Dense& w, const Dense& dy) {
+Doubles input_gradient(const ConvGeometry& g, const Dense& w, const Dense& dy) {
   Doubles dx = reference::zeros(g.n * g.c * g.h * g.w);
   const std::int64_t stride = g.p.stride[1];
 #pragma omp parallel for collapse(2) schedule(static)
@@ -68,7 +68,7 @@ Doubles input_gradient(const Geometry& g, const Dense& w, const Dense& dy) {
   return dx;
 }
 
-Doubles weight_gradient(const Geometry& g, const Dense& x, const Dense& dy) {
+Doubles weight_gradient(const ConvGeometry& g, const Dense& x, const Dense& dy) {
   Doubles dw = reference::zeros(g.o * g.group_in * g.kh * g.kw);
   const std::int64_t stride = g.p.stride[1];
 #pragma omp parallel for collapse(2) schedule(static)
@@ -97,7 +97,7 @@ Doubles weight_gradient(const Geometry& g, const Dense& x, const Dense& dy) {
 }  // namespace
 
 Tensor ReferenceBackend::do_conv2d(const Tensor& x_, const Tensor& w_, const Tensor& bias_, const Conv2dParams& p) {
-  const Geometry g(x_.shape(), w_.shape(), p);
+  const ConvGeometry g(x_.shape(), w_.shape(), p);
   check_shape("conv2d", "bias", bias_, {g.o}, true);
   const Dense x(x_), w(w_);
   const Doubles bias = bias_.defined() ? to_vector<double>(bias_) : reference::zeros(g.o);
@@ -129,7 +129,7 @@ Tensor ReferenceBackend::do_conv2d(const Tensor& x_, const Tensor& w_, const Ten
 
 Conv2dGrads ReferenceBackend::do_conv2d_backward(const Tensor& x, const Tensor& w, const Tensor& dy_,
                                                  const Conv2dParams& p, const Conv2dNeeds& needs) {
-  const Geometry g(x.shape(), w.shape(), p);
+  const ConvGeometry g(x.shape(), w.shape(), p);
   check_shape("conv2d_backward", "dy", dy_, {g.n, g.o, g.oh, g.ow});
   const Dense dy(dy_);
   Conv2dGrads grads;

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
+#include "tests/architecture/read.h"
 #include "tests/architecture/rules.h"
 
 using namespace engine::architecture;
@@ -16,14 +15,6 @@ namespace fs = std::filesystem;
 namespace {
 
 const fs::path root = SOURCE_DIR;
-
-std::string read(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  REQUIRE_MESSAGE(in, path.string());
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 bool is_source(const fs::path& path) {
   for (const char* e : {".h", ".cuh", ".cpp", ".cu", ".def", ".py", ".sh", ".cmake"})

@@ -3,15 +3,16 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <regex>
-#include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/architecture/read.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using engine::architecture::read;
 
 struct Rule {
   const char* what;
@@ -66,12 +67,6 @@ std::string code_of(const std::string& text) {
     }
   }
   return out;
-}
-
-std::string read(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
 }
 
 std::vector<fs::path> kernel_files() {

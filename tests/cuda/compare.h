@@ -83,3 +83,16 @@ inline void check_close(const Tensor& found, const Tensor& truth) {
 }
 
 }  // namespace engine::test
+
+// What every test of this folder says.
+using namespace engine;
+using test::check_close;
+using test::context;
+using test::on_device;
+using test::reference;
+using test::same_bits;
+using test::to_reference;
+namespace device = test::device;
+
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
+inline constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();

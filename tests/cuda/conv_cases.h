@@ -69,3 +69,6 @@ inline void check_sum(const Tensor& found, const Tensor& truth, std::int64_t len
 }
 
 }  // namespace engine::test
+
+using test::check_sum;
+using test::ConvCase;

@@ -4,14 +4,6 @@
 
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::check_close;
-using test::context;
-using test::on_device;
-using test::reference;
-
-namespace device = test::device;
-
 namespace {
 
 // Values that are not negative, as a variance is.
@@ -29,7 +21,7 @@ const std::vector<Shape>& activations() {
 }
 
 template <class F>
-void for_each_kind(F&& f) {
+void for_each_input(F&& f) {
   for (const DType type : test::floating)
     for (const Shape& s : activations())
       for (const bool last : {false, true}) {
@@ -65,7 +57,7 @@ void check_grads(const BatchNormGrads& found, const BatchNormGrads& truth) {
 }  // namespace
 
 TEST_CASE("Batch norm of training equals the reference: result, statistics, running statistics") {
-  for_each_kind([&](DType type, const Shape& s, bool last) {
+  for_each_input([&](DType type, const Shape& s, bool last) {
     const Shape channels{s[1]};
     const Tensor x = test::normal(s, type, 1, 2.0), r = test::normal(s, type, 2);
     const Tensor w = test::normal(channels, type, 3), b = test::normal(channels, type, 4);
@@ -88,7 +80,7 @@ TEST_CASE("Batch norm of training equals the reference: result, statistics, runn
 }
 
 TEST_CASE("Batch norm's gradients equal the reference, with the mask given and computed again") {
-  for_each_kind([&](DType type, const Shape& s, bool last) {
+  for_each_input([&](DType type, const Shape& s, bool last) {
     const Shape channels{s[1]};
     const Tensor x = test::normal(s, type, 11, 2.0), y = test::normal(s, type, 12), dy = test::normal(s, type, 13);
     const Tensor w = test::normal(channels, type, 14), b = test::normal(channels, type, 15);
@@ -112,7 +104,7 @@ TEST_CASE("Batch norm's gradients equal the reference, with the mask given and c
 }
 
 TEST_CASE("Batch norm with given statistics equals the reference") {
-  for_each_kind([&](DType type, const Shape& s, bool last) {
+  for_each_input([&](DType type, const Shape& s, bool last) {
     const Shape channels{s[1]};
     const Tensor x = test::normal(s, type, 21, 2.0), r = test::normal(s, type, 22);
     const Tensor w = test::normal(channels, type, 23);
@@ -127,7 +119,7 @@ TEST_CASE("Batch norm with given statistics equals the reference") {
 }
 
 TEST_CASE("The mask that batch norm's backward computes again is the result's, to the bit") {
-  for_each_kind([&](DType type, const Shape& s, bool last) {
+  for_each_input([&](DType type, const Shape& s, bool last) {
     const Shape channels{s[1]};
     const Tensor x = on_device(test::normal(s, type, 31), last), dy = on_device(test::normal(s, type, 32), last);
     const Tensor w = on_device(test::normal(channels, type, 33)), b = on_device(test::normal(channels, type, 34));

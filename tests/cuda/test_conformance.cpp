@@ -5,8 +5,6 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-
 namespace {
 
 void check_all(DType dtype) {

@@ -1,16 +1,6 @@
 #include "kernels/cuda/convolution.h"
 #include "tests/cuda/conv_cases.h"
 
-using namespace engine;
-using test::check_sum;
-using test::context;
-using test::ConvCase;
-using test::on_device;
-using test::reference;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
 
 void check_backward(DType type, const ConvCase& k, bool last) {

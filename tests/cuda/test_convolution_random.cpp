@@ -2,13 +2,6 @@
 #include "kernels/cuda/convolution.h"
 #include "tests/cuda/conv_cases.h"
 
-using namespace engine;
-using test::context;
-using test::on_device;
-using test::reference;
-
-namespace device = test::device;
-
 namespace {
 
 test::ConvCase random_case(Random& random) {

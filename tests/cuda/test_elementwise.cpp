@@ -5,15 +5,6 @@
 #include "kernels/cuda/divisor.h"
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::check_close;
-using test::context;
-using test::on_device;
-using test::reference;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
 
 // Calls f(dtype, shape, channels-last or not).

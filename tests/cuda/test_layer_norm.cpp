@@ -2,14 +2,6 @@
 
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::check_close;
-using test::context;
-using test::on_device;
-using test::reference;
-
-namespace device = test::device;
-
 namespace {
 
 struct Case {
@@ -31,7 +23,7 @@ Shape head(const Shape& s, int axes) {
 }
 
 template <class F>
-void for_each_kind(F&& f) {
+void for_each_row_case(F&& f) {
   for (const DType type : test::floating)
     for (const Case& k : cases())
       for (const bool last : {false, true}) {
@@ -55,7 +47,7 @@ void check_sum(const Tensor& found, const Tensor& truth, std::int64_t terms) {
 }  // namespace
 
 TEST_CASE("Layer norm equals the reference, in every type and layout") {
-  for_each_kind([](DType type, const Shape& s, int axes, bool last) {
+  for_each_row_case([](DType type, const Shape& s, int axes, bool last) {
     const Tensor x = test::normal(s, type, 1, 2.0), w = test::normal(tail(s, axes), type, 2);
     const Tensor b = test::normal(tail(s, axes), type, 3);
     const auto found = device::layer_norm(context(), on_device(x, last), on_device(w), on_device(b), axes, 1e-5);
@@ -68,7 +60,7 @@ TEST_CASE("Layer norm equals the reference, in every type and layout") {
 }
 
 TEST_CASE("Layer norm's gradients equal the reference, in every type and layout") {
-  for_each_kind([](DType type, const Shape& s, int axes, bool last) {
+  for_each_row_case([](DType type, const Shape& s, int axes, bool last) {
     const Tensor x = test::normal(s, type, 11, 2.0), w = test::normal(tail(s, axes), type, 12);
     const Tensor dy = test::normal(s, type, 13), mean = test::normal(head(s, axes), type, 14);
     auto v = to_vector<double>(test::normal(head(s, axes), type, 15));

@@ -4,18 +4,7 @@
 #include "kernels/cuda/target_check.h"
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::check_close;
-using test::context;
-using test::on_device;
-using test::reference;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 Tensor classes_of(const std::vector<std::int64_t>& v) {
   return reference().from_host(v.data(), {static_cast<std::int64_t>(v.size())}, DType::i64);

@@ -1,14 +1,6 @@
 #include "kernels/cuda/matmul.h"
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::context;
-using test::on_device;
-using test::reference;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
 
 void check_matmul(DType type, std::int64_t m, std::int64_t n, std::int64_t k, bool transpose_a, bool transpose_b) {
@@ -59,7 +51,7 @@ TEST_CASE("matmul takes large tiles where they fill the device") {
 }
 
 TEST_CASE("matmul passes NaN and infinity on to the rows and columns they belong to") {
-  const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  const double inf = infinity, nan = not_a_number;
   std::vector<double> v(70 * 5, 1.0);
   v[2 * 5 + 1] = nan;
   v[69 * 5 + 4] = inf;

@@ -1,16 +1,7 @@
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::context;
-using test::on_device;
-using test::reference;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
 constexpr DType all_types[] = {DType::f32, DType::f16, DType::bf16, DType::f64, DType::i32, DType::i64, DType::u8};
 
 // Element (n, c, h, w) of a row-major tensor is found at its place in [N, H, W, C].

@@ -2,14 +2,6 @@
 
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::check_close;
-using test::context;
-using test::reference;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
 
 // One element, less than a vector, a whole number of pieces, a piece and a rest, weights of a convolution, none.
@@ -33,7 +25,7 @@ std::vector<OptimizerSlot> slots(DType type) {
 }
 
 // The same on the device; gradients in channels-last layout where they have one.
-std::vector<OptimizerSlot> on_device(const std::vector<OptimizerSlot>& from) {
+std::vector<OptimizerSlot> slots_on_device(const std::vector<OptimizerSlot>& from) {
   std::vector<OptimizerSlot> out = from;
   for (OptimizerSlot& s : out) {
     for (Tensor* t : {&s.param, &s.m, &s.v}) *t = test::on_device(*t);
@@ -47,7 +39,7 @@ template <class OnDevice, class OnReference>
 void check_step(bool uses_m, bool uses_v, OnDevice&& step, OnReference&& truth) {
   for (const DType type : test::floating) {
     CAPTURE(name_of(type));
-    const std::vector<OptimizerSlot> expected = slots(type), found = on_device(slots(type));
+    const std::vector<OptimizerSlot> expected = slots(type), found = slots_on_device(slots(type));
     const std::uint64_t version = found[0].param.storage()->version;
     step(found);
     truth(expected);
@@ -77,7 +69,7 @@ TEST_CASE("sgd_ equals the reference: plain, momentum, Nesterov, dampening, firs
 TEST_CASE("The first step of sgd_ does not read its buffer") {
   std::vector<OptimizerSlot> s = slots(DType::f32);
   for (OptimizerSlot& slot : s) reference().fill_(slot.m, std::numeric_limits<double>::quiet_NaN());
-  const std::vector<OptimizerSlot> found = on_device(s);
+  const std::vector<OptimizerSlot> found = slots_on_device(s);
   device::sgd_(context(), found, {0.9, 0.0, false, true});
   for (const OptimizerSlot& slot : found) CHECK(!reference().has_nonfinite(to_reference(slot.param)));
 }
@@ -145,10 +137,10 @@ TEST_CASE("A broken gradient shows in the norm and is not hidden by clipping") {
 }
 
 TEST_CASE("Optimisers refuse shapes and types that do not fit") {
-  std::vector<OptimizerSlot> s = on_device(slots(DType::f32));
+  std::vector<OptimizerSlot> s = slots_on_device(slots(DType::f32));
   s[1].grad = s[2].grad;
   CHECK_THROWS_AS(device::sgd_(context(), s, {}), UsageError);
-  s = on_device(slots(DType::f32));
-  s[3].param = on_device(slots(DType::f16))[3].param;
+  s = slots_on_device(slots(DType::f32));
+  s[3].param = slots_on_device(slots(DType::f16))[3].param;
   CHECK_THROWS_AS(device::adam_(context(), s, {}), UsageError);
 }

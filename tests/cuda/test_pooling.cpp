@@ -2,19 +2,7 @@
 #include "kernels/cuda/pooling.h"
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::check_close;
-using test::context;
-using test::on_device;
-using test::reference;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
-
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
-                 infinity = std::numeric_limits<double>::infinity();
 
 // Channels that fill no vector, one of f32, one of 16 bits, several blocks; one image and several; no image, no
 // channel.

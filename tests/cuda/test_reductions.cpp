@@ -2,13 +2,6 @@
 
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::context;
-using test::on_device;
-using test::reference;
-
-namespace device = test::device;
-
 namespace {
 
 // Sums of numbers around zero cancel: the error is that of all the terms.
@@ -73,7 +66,7 @@ TEST_CASE("Sums have the same bits, run after run; NaN and infinity pass") {
     const Tensor first = test::to_reference(device::sum(context(), x, axes, false));
     CHECK(test::same_bits(first, test::to_reference(device::sum(context(), x, axes, false))));
   }
-  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  const double nan = not_a_number;
   const std::vector<double> values = {1, nan, 2, infinity, 3, 4, -infinity, infinity};
   const Tensor special = from_vector(values, {4, 2}, Device::reference, DType::f32);
   for (const std::vector<int>& axes : {std::vector<int>{0}, {1}})

@@ -1,15 +1,6 @@
 #include "kernels/cuda/resize.h"
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::check_close;
-using test::context;
-using test::on_device;
-using test::reference;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
 
 struct Size {
@@ -20,7 +11,7 @@ constexpr Size sizes[] = {{1, 1}, {2, 3}, {5, 7}, {10, 14}, {11, 5}, {40, 1}, {3
 
 // Calls f(dtype, shape, channels-last or not, size of the other map).
 template <class F>
-void for_each_map(F&& f) {
+void for_each_size(F&& f) {
   for (const DType type : test::floating)
     for (const Shape& s :
          {Shape{1, 1, 5, 7}, Shape{2, 3, 9, 6}, Shape{2, 17, 5, 5}, Shape{2, 24, 13, 11}, Shape{1, 64, 7, 8},
@@ -40,7 +31,7 @@ void for_each_map(F&& f) {
 }  // namespace
 
 TEST_CASE("Bilinear resizing equals the reference, in every type and layout") {
-  for_each_map([](DType type, const Shape& s, bool last, Size size) {
+  for_each_size([](DType type, const Shape& s, bool last, Size size) {
     const Tensor x = test::normal(s, type, 80);
     const Tensor found = device::resize_bilinear(context(), on_device(x, last), size.height, size.width);
     check_close(found, reference().resize_bilinear(x, size.height, size.width));
@@ -49,7 +40,7 @@ TEST_CASE("Bilinear resizing equals the reference, in every type and layout") {
 }
 
 TEST_CASE("The gradient of bilinear resizing equals the reference") {
-  for_each_map([](DType type, const Shape& s, bool last, Size size) {
+  for_each_size([](DType type, const Shape& s, bool last, Size size) {
     const Tensor dy = test::normal({s[0], s[1], size.height, size.width}, type, 81);
     check_close(device::resize_bilinear_backward(context(), on_device(dy, last), s),
                 reference().resize_bilinear_backward(dy, s));

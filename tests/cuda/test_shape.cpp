@@ -2,15 +2,6 @@
 
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::context;
-using test::on_device;
-using test::reference;
-using test::same_bits;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
 
 constexpr DType moved[] = {DType::u8, DType::f16, DType::f32, DType::i64};

@@ -1,19 +1,7 @@
 #include "kernels/cuda/softmax.h"
 #include "tests/cuda/compare.h"
 
-using namespace engine;
-using test::check_close;
-using test::context;
-using test::on_device;
-using test::reference;
-using test::to_reference;
-
-namespace device = test::device;
-
 namespace {
-
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
-                 infinity = std::numeric_limits<double>::infinity();
 
 // Rows of one value, of less than a group, of a warp's and of a block's length, with and without vectors, few and many.
 const Shape arrays[] = {{5},      {3, 1},    {7, 3},      {1300, 3},      {70, 10},      {33, 16},       {9, 37},

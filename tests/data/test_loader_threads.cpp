@@ -14,14 +14,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-TransformPlan small_plan() {
+TransformPlan tiny_plan() {
   TransformPlan plan;
   plan.height = 5;
   plan.width = 6;
   return plan;
 }
 
-LoaderOptions options_with(int workers, std::size_t batch = 2, std::size_t prefetch = 3) {
+LoaderOptions threads_with(int workers, std::size_t batch = 2, std::size_t prefetch = 3) {
   LoaderOptions o;
   o.workers = workers;
   o.batch_size = batch;
@@ -86,7 +86,7 @@ TEST_CASE("Workers run ahead by the prefetch and no further") {
       CAPTURE(prefetch);
       GatedDataset data(200);
       data.open();
-      Loader loader(data, small_plan(), options_with(workers, 2, prefetch));
+      Loader loader(data, tiny_plan(), threads_with(workers, 2, prefetch));
       std::this_thread::sleep_for(2ms);
       CHECK(data.asked == 0);  // nothing before an epoch
       loader.start_epoch(0);
@@ -103,7 +103,7 @@ TEST_CASE("Workers run ahead by the prefetch and no further") {
 
 TEST_CASE("Several workers make batches at once") {
   GatedDataset data(40);
-  Loader loader(data, small_plan(), options_with(3, 1, 10));
+  Loader loader(data, tiny_plan(), threads_with(3, 1, 10));
   loader.start_epoch(0);
   CHECK(becomes_true([&] { return data.asked == 3; }));  // each waits at the gate with a picture of its own
   data.open();
@@ -117,9 +117,9 @@ TEST_CASE("A batch still in hand when a new epoch begins does not get into it") 
   for (const int workers : {1, 2, 4}) {
     CAPTURE(workers);
     GatedDataset data(12);
-    LoaderOptions o = options_with(workers);
+    LoaderOptions o = threads_with(workers);
     o.sampling = Sampling::shuffled;
-    Loader loader(data, small_plan(), o);
+    Loader loader(data, tiny_plan(), o);
     loader.start_epoch(0);
     CHECK(becomes_true([&] { return data.asked >= std::min(workers, 3); }));
     loader.start_epoch(1);
@@ -137,7 +137,7 @@ TEST_CASE("A loader may go at any time: it waits for what is in hand and begins 
     std::atomic<bool> gone{false};
     std::thread destroyer;
     {
-      auto loader = std::make_unique<Loader>(data, small_plan(), options_with(workers, 1, 8));
+      auto loader = std::make_unique<Loader>(data, tiny_plan(), threads_with(workers, 1, 8));
       loader->start_epoch(0);
       CHECK(becomes_true([&] { return data.asked == workers; }));
       destroyer = std::thread([&gone, taken = std::move(loader)]() mutable {
@@ -157,7 +157,7 @@ TEST_CASE("A loader may go at any time: it waits for what is in hand and begins 
 TEST_CASE("Loaders begun and dropped in quick succession leave nothing behind") {
   const auto data = test::numbered(64);
   for (int round = 0; round < 60; ++round) {
-    Loader loader(data, small_plan(), options_with(1 + round % 4, 3));
+    Loader loader(data, tiny_plan(), threads_with(1 + round % 4, 3));
     if (round % 5 == 0) continue;
     loader.start_epoch(static_cast<std::uint32_t>(round));
     Batch b;
@@ -170,7 +170,7 @@ TEST_CASE("A picture that cannot be read surfaces with its name, behind the batc
   const DamagedFolder zoo;
   for (const int workers : {0, 1, 2, 4}) {
     CAPTURE(workers);
-    Loader loader(*zoo.data, small_plan(), options_with(workers));
+    Loader loader(*zoo.data, tiny_plan(), threads_with(workers));
     loader.start_epoch(0);
     Batch b;
     CHECK(loader.next(b));
@@ -190,20 +190,20 @@ TEST_CASE("Bad pictures may be skipped: the batch is shorter, and they are liste
   const DamagedFolder zoo;
   for (const int workers : {0, 1, 2, 4}) {
     CAPTURE(workers);
-    LoaderOptions o = options_with(workers, 4);
+    LoaderOptions o = threads_with(workers, 4);
     o.skip_bad_images = true;
-    Loader loader(*zoo.data, small_plan(), o);
+    Loader loader(*zoo.data, tiny_plan(), o);
     for (std::uint32_t epoch = 0; epoch < 2; ++epoch) {
       loader.start_epoch(epoch);
       CHECK(loader.bad_images().empty());  // counted anew in every epoch
       std::vector<std::vector<std::size_t>> indices;
       for (Batch b; loader.next(b);) {
         indices.push_back(b.indices);
-        CHECK(b.pixels.size() == b.size() * small_plan().output_size());
+        CHECK(b.pixels.size() == b.size() * tiny_plan().output_size());
         CHECK(b.labels.size() == b.size());
         for (std::size_t i = 0; i < b.size(); ++i) {
-          std::vector<float> expected(small_plan().output_size());
-          transform(zoo.data->load(b.indices[i]), small_plan(), nullptr, expected);
+          std::vector<float> expected(tiny_plan().output_size());
+          transform(zoo.data->load(b.indices[i]), tiny_plan(), nullptr, expected);
           const auto begin = b.pixels.begin() + static_cast<std::ptrdiff_t>(i * expected.size());
           CHECK(std::equal(expected.begin(), expected.end(), begin));
           CHECK(b.labels[i] == zoo.data->sample(b.indices[i]).label);
@@ -222,9 +222,9 @@ TEST_CASE("A batch of bad pictures alone is passed over") {
   const DamagedFolder zoo;
   for (const int workers : {0, 2}) {
     CAPTURE(workers);
-    LoaderOptions o = options_with(workers, 1);
+    LoaderOptions o = threads_with(workers, 1);
     o.skip_bad_images = true;
-    Loader loader(*zoo.data, small_plan(), o);
+    Loader loader(*zoo.data, tiny_plan(), o);
     loader.start_epoch(0);
     std::size_t seen = 0;
     for (Batch b; loader.next(b); ++seen) CHECK(b.size() == 1);
@@ -241,9 +241,9 @@ TEST_CASE("Only unreadable pictures are skipped; other exceptions come out whate
   };
   for (const int workers : {0, 2}) {
     CAPTURE(workers);
-    LoaderOptions o = options_with(workers, 3);
+    LoaderOptions o = threads_with(workers, 3);
     o.skip_bad_images = true;
-    Loader loader(data, small_plan(), o);
+    Loader loader(data, tiny_plan(), o);
     loader.start_epoch(0);
     Batch b;
     CHECK(loader.next(b));

@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double bound = 1e-10;
+constexpr double metric_bound = 1e-10;
 
 double number(const json& j) {
   if (j.is_null()) return std::numeric_limits<double>::quiet_NaN();
@@ -44,7 +44,7 @@ std::vector<double> numbers(const json& j) {
 
 bool same(double found, double expected) {
   if (std::isnan(expected) || std::isnan(found)) return std::isnan(expected) && std::isnan(found);
-  return found == expected || std::abs(found - expected) <= bound;
+  return found == expected || std::abs(found - expected) <= metric_bound;
 }
 
 // Compares what one case's metrics gave with what the file says; quantities by their name in the file.
@@ -55,7 +55,8 @@ class Comparison {
   void operator()(const std::string& quantity, double found, const json& expected) {
     const double truth = number(expected);
     result_.check(same(found, truth),
-                  fmt::format("{} {}: {:.17g}, expected {:.17g}, bound {:g}", name_, quantity, found, truth, bound));
+                  fmt::format("{} {}: {:.17g}, expected {:.17g}, bound {:g}", name_, quantity, found, truth,
+                              metric_bound));
   }
   void operator()(const std::string& quantity, const std::vector<double>& found, const json& expected) {
     const auto truth = numbers(expected);

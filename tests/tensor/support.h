@@ -10,6 +10,8 @@
 
 namespace engine::test {
 
+inline constexpr std::size_t mib = std::size_t{1} << 20;
+
 /// What the system under an allocator was asked for. Lives longer than the allocator.
 struct MemoryLog {
   std::map<void*, std::size_t> held;

@@ -17,11 +17,12 @@
 
 using namespace engine;
 using test::LoggedMemory;
+using test::mib;
 using test::MemoryLog;
 
 namespace {
 
-constexpr std::size_t kib = 1024, mib = 1024 * kib;
+constexpr std::size_t kib = 1024;
 
 std::size_t rounded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 

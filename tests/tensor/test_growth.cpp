@@ -9,13 +9,9 @@
 
 using namespace engine;
 using test::LoggedMemory;
+using test::mib;
 using test::MemoryLog;
 
-namespace {
-
-constexpr std::size_t mib = std::size_t{1} << 20;
-
-}  // namespace
 
 TEST_CASE("Blocks of several extensions join and serve one request as large as all of them") {
   MemoryLog log;
