@@ -40,6 +40,10 @@ struct Conv2dGrads {
   void visit(const TensorVisitor& f) const { f(dx), f(dw), f(db); }
 };
 
+/// Element type of what batch norm has one of for each channel (weight, bias, statistics, their gradients): f32 where x
+/// has 16 bits, whose running averages would stand still and whose rounded statistics would move the ReLU's mask.
+constexpr DType channel_dtype(DType x) { return size_of(x) == 2 ? DType::f32 : x; }
+
 struct BatchNormParams {
   double eps = conventions::batch_norm_eps;
   double momentum = conventions::batch_norm_momentum;
@@ -47,7 +51,7 @@ struct BatchNormParams {
 };
 struct BatchNormResult {
   Tensor y;
-  Tensor mean;     ///< [C] batch mean, saved for backward; f32 where x has 16 bits, as inv_std and shift
+  Tensor mean;     ///< [C] batch mean, saved for backward
   Tensor inv_std;  ///< [C] 1 / sqrt(biased variance + eps)
   Tensor shift;    ///< [C] bias, and what rounding took from the mean: y = (x - mean) * (weight * inv_std) + shift
   void visit(const TensorVisitor& f) const { f(y), f(mean), f(inv_std), f(shift); }

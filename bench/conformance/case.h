@@ -24,6 +24,7 @@ struct Input {
   bool integer = false;        ///< i64 whatever element type is tested
   bool differentiable = true;  ///< a gradient is asked for and checked
   bool written = false;        ///< the contract says it is written; all others must come back untouched
+  bool channel = false;        ///< one value a channel of a batch norm: of channel_dtype()
   bool plain = false;          ///< the contract has it in plain layout (parameters); others come in any layout
 };
 

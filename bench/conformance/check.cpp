@@ -8,7 +8,6 @@
 namespace engine::conformance {
 namespace {
 
-
 // Where a comparison happens, for messages.
 struct Place {
   const Config& config;
@@ -25,7 +24,8 @@ struct Place {
 void compare_entry(const Entry& found, const Entry& truth, const Place& at, Report& report) {
   // What is f64 in the truth has the type under test here, unless a cast asked for f64.
   const bool cast = at.config.direct && found.dtype == truth.dtype;
-  const DType expected = truth.dtype == DType::f64 && !cast ? at.options.dtype : truth.dtype;
+  const DType tested = truth.channel ? channel_dtype(at.options.dtype) : at.options.dtype;
+  const DType expected = truth.dtype == DType::f64 && !cast ? tested : truth.dtype;
   if (found.shape != truth.shape || found.dtype != expected)
     return report.note(infinity,
                        at.str(fmt::format("{} is {}{}, expected {}{}", found.what, engine::name_of(found.dtype),

@@ -6,7 +6,6 @@
 namespace engine::conformance {
 namespace {
 
-
 double share(double error, double scale) {
   if (error == 0.0) return 0.0;
   return scale > 0.0 ? error / scale : infinity;

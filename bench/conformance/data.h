@@ -28,6 +28,10 @@ inline Input constant(Input x) {
   x.differentiable = false;
   return x;
 }
+inline Input channel(Input x) {
+  x.channel = true;
+  return x;
+}
 inline Input plain(Input x) {
   x.plain = true;
   return x;

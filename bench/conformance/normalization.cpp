@@ -27,10 +27,11 @@ Config train_config(Data& data, const Norm& n, bool running) {
   const Shape c{n.x[1]};
   Config out;
   out.name = fmt::format("{} {}", n.name, n.x.str());
-  out.inputs = {data.normal("x", n.x, n.mean, n.std), data.uniform("weight", c, 0.5, 1.5), data.normal("bias", c)};
+  out.inputs = {data.normal("x", n.x, n.mean, n.std), channel(data.uniform("weight", c, 0.5, 1.5)),
+                channel(data.normal("bias", c))};
   if (running) {
-    out.inputs.push_back(written(data.normal("running_mean", c)));
-    out.inputs.push_back(written(data.uniform("running_var", c, 0.5, 1.5)));
+    out.inputs.push_back(channel(written(data.normal("running_mean", c))));
+    out.inputs.push_back(channel(written(data.uniform("running_var", c, 0.5, 1.5))));
   }
   if (n.residual) out.inputs.push_back(data.normal("residual", n.x));
   BatchNormParams p = n.p;
@@ -47,8 +48,9 @@ Config eval_config(Data& data, const Norm& n) {
   const Shape c{n.x[1]};
   Config out;
   out.name = fmt::format("{} {}", n.name, n.x.str());
-  out.inputs = {data.normal("x", n.x, n.mean, n.std), data.uniform("weight", c, 0.5, 1.5), data.normal("bias", c),
-                constant(data.normal("mean", c)), constant(data.uniform("var", c, 0.5, 1.5))};
+  out.inputs = {data.normal("x", n.x, n.mean, n.std), channel(data.uniform("weight", c, 0.5, 1.5)),
+                channel(data.normal("bias", c)), channel(constant(data.normal("mean", c))),
+                channel(constant(data.uniform("var", c, 0.5, 1.5)))};
   if (n.residual) out.inputs.push_back(data.normal("residual", n.x));
   BatchNormParams p = n.p;
   p.relu = n.relu;

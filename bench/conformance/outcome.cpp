@@ -25,14 +25,15 @@ bool is_carried(Arrangement a, std::size_t position) {
 }
 
 // `position` counts the inputs of the call.
-Tensor make(const std::vector<double>& values, const Shape& shape, bool integer, const Call& how, std::size_t position,
-            bool always_plain = false) {
+Tensor make(const Input& input, const Call& how, std::size_t position) {
   const Device device = how.backend.device();
-  if (integer) return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), shape, device);
+  const std::vector<double>& values = input.values;
+  if (input.integer) return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), input.shape, device);
+  const auto type = [&](DType dtype) { return input.channel ? channel_dtype(dtype) : dtype; };
   std::vector<double> numbers(values);
-  for (double& v : numbers) v = rounded(v, how.rounding);
-  const Tensor x = from_vector(numbers, shape, device, how.dtype);
-  return shape.rank() == 4 && !always_plain && is_carried(how.arrangement, position) ? how.carry(x) : x;
+  for (double& v : numbers) v = rounded(v, type(how.rounding));
+  const Tensor x = from_vector(numbers, input.shape, device, type(how.dtype));
+  return input.shape.rank() == 4 && !input.plain && is_carried(how.arrangement, position) ? how.carry(x) : x;
 }
 
 std::vector<std::byte> bytes_of(const Tensor& x) {
@@ -41,9 +42,9 @@ std::vector<std::byte> bytes_of(const Tensor& x) {
   return bytes;
 }
 
-Entry entry(std::string what, const Tensor& x) {
+Entry entry(std::string what, const Tensor& x, bool channel) {
   if (!x.defined()) throw Error("{} is undefined", what);
-  return {std::move(what), x.shape(), x.dtype(), bytes_of(x), to_vector<double>(x)};
+  return {std::move(what), x.shape(), x.dtype(), bytes_of(x), to_vector<double>(x), channel};
 }
 
 }  // namespace
@@ -88,10 +89,15 @@ Outcome call(const Config& config, const Call& how) {
   std::vector<std::vector<std::byte>> before;
   for (std::size_t i = 0; i < config.inputs.size(); ++i) {
     const Input& input = config.inputs[i];
-    inputs.push_back(make(input.values, input.shape, input.integer, how, i, input.plain));
+    inputs.push_back(make(input, how, i));
     before.push_back(bytes_of(inputs.back()));
   }
-  std::vector<std::pair<std::string, Tensor>> results;
+  struct Result {
+    std::string what;
+    Tensor tensor;
+    bool channel = false;
+  };
+  std::vector<Result> results;
   if (config.direct) {
     Tensors found;
     {
@@ -99,7 +105,7 @@ Outcome call(const Config& config, const Call& how) {
       found = config.direct(audited, inputs);
     }
     for (std::size_t i = 0; i < found.size(); ++i)
-      results.emplace_back(found.size() == 1 ? "result" : fmt::format("result {}", i), found[i]);
+      results.push_back({found.size() == 1 ? "result" : fmt::format("result {}", i), found[i]});
   } else {
     Variables variables;
     bool differentiable = false;
@@ -113,28 +119,28 @@ Outcome call(const Config& config, const Call& how) {
       const ActingBackend acting(audited);
       y = config.function(variables);
     }
-    results.emplace_back("result", y.value());
+    results.push_back({"result", y.value()});
     if (differentiable) {
-      const Tensor dy = make(cotangent(config, y.shape(), how.seed), y.shape(), false, how, inputs.size());
+      const Tensor dy = make({"dy", y.shape(), cotangent(config, y.shape(), how.seed)}, how, inputs.size());
       const ActingBackend acting(audited);
       tape.backward(y, dy);
     }
     for (std::size_t i = 0; i < inputs.size(); ++i)
       if (config.inputs[i].differentiable)
-        results.emplace_back("gradient of " + config.inputs[i].name, variables[i].grad());
+        results.push_back({"gradient of " + config.inputs[i].name, variables[i].grad(), config.inputs[i].channel});
   }
   Outcome outcome;
   outcome.broken_rules = audited.broken_rules();
-  for (const auto& [what, tensor] : results) outcome.entries.push_back(entry(what, tensor));
+  for (const Result& r : results) outcome.entries.push_back(entry(r.what, r.tensor, r.channel));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::string& name = config.inputs[i].name;
     if (config.inputs[i].written)
-      outcome.entries.push_back(entry(name + " afterwards", inputs[i]));
+      outcome.entries.push_back(entry(name + " afterwards", inputs[i], config.inputs[i].channel));
     else if (bytes_of(inputs[i]) != before[i])
       outcome.broken_rules.push_back(name + " was changed");
   }
-  for (const auto& [what, tensor] : results)
-    if (is_floating(tensor.dtype())) backend_of(tensor).fill_(tensor, std::numeric_limits<double>::quiet_NaN());
+  for (const Result& r : results)
+    if (is_floating(r.tensor.dtype())) backend_of(r.tensor).fill_(r.tensor, std::numeric_limits<double>::quiet_NaN());
   return outcome;
 }
 

@@ -39,6 +39,7 @@ struct Entry {
   DType dtype;
   std::vector<std::byte> bytes;  ///< row-major
   std::vector<double> values;    ///< the same as numbers
+  bool channel = false;          ///< of channel_dtype()
 };
 
 struct Outcome {

@@ -85,24 +85,22 @@ __global__ void __launch_bounds__(walk_threads)
   }
 }
 
-template <class T>
 struct ForwardStatistics {
-  const T *weight, *bias;
+  const float *weight, *bias;
   float *mean, *inv_std, *shift;
-  T *running_mean, *running_var;  // or null
+  float *running_mean, *running_var;  // or null
   double eps, momentum;
 };
 
-template <class T>
-__device__ __forceinline__ void update_running(T* running, double batch, double momentum) {
-  *running = stored<T>(static_cast<float>((1.0 - momentum) * static_cast<double>(number(*running)) + momentum * batch));
+__device__ __forceinline__ void update_running(float* running, double batch, double momentum) {
+  *running = static_cast<float>((1.0 - momentum) * static_cast<double>(*running) + momentum * batch);
 }
 
 // A warp merges the splits of one channel, in double.
 template <class T, bool last>
 __global__ void __launch_bounds__(walk_threads)
     finish_moments_kernel(const T* __restrict__ x, const float* __restrict__ means, const float* __restrict__ m2s,
-                          ChannelWalk w, ForwardStatistics<T> s) {
+                          ChannelWalk w, ForwardStatistics s) {
   const std::int64_t channel = global_thread() / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   if (channel >= w.channels) return;  // whole warps
@@ -116,12 +114,12 @@ __global__ void __launch_bounds__(walk_threads)
   if (lane != 0) return;
   const double mean = static_cast<double>(first_of<last>(x, w, channel)) + m.mean;
   const float inv_std = static_cast<float>(1.0 / sqrt(m.m2 / m.count + s.eps)), rounded = static_cast<float>(mean);
-  const float scale = number(s.weight[channel]) * inv_std;
+  const float scale = s.weight[channel] * inv_std;
   // What rounding took from the mean goes into the shift.
   const double lost = (mean - static_cast<double>(rounded)) * static_cast<double>(scale);
   s.mean[channel] = rounded;
   s.inv_std[channel] = inv_std;
-  s.shift[channel] = static_cast<float>(static_cast<double>(number(s.bias[channel])) - lost);
+  s.shift[channel] = static_cast<float>(static_cast<double>(s.bias[channel]) - lost);
   if (!s.running_mean) return;
   update_running(s.running_mean + channel, mean, s.momentum);
   update_running(s.running_var + channel, m.m2 / (m.count - 1.0), s.momentum);
@@ -130,7 +128,7 @@ __global__ void __launch_bounds__(walk_threads)
 template <class Kind, class T>
 __global__ void __launch_bounds__(walk_threads)
     normalize_kernel(const T* __restrict__ x, const T* __restrict__ residual, T* __restrict__ y, ChannelWalk w,
-                     ChannelStatistics<T> s, bool relu) {
+                     ChannelStatistics s, bool relu) {
   constexpr int V = Kind::vector, K = Kind::channels;
   const Lane<Kind> lane(w);
   if (!lane.inside(w)) return;
@@ -155,7 +153,7 @@ __global__ void __launch_bounds__(walk_threads)
 }
 
 template <class T>
-static Tensor normalized(Context& c, const Tensor& x, const Tensor& residual, const ChannelStatistics<T>& s,
+static Tensor normalized(Context& c, const Tensor& x, const Tensor& residual, const ChannelStatistics& s,
                          bool relu) {
   Tensor y = empty_like(c, x);
   if (x.numel() == 0) return y;
@@ -170,7 +168,7 @@ static Tensor normalized(Context& c, const Tensor& x, const Tensor& residual, co
 }
 
 template <class T>
-static void batch_statistics(Context& c, const Tensor& x, const ForwardStatistics<T>& s) {
+static void batch_statistics(Context& c, const Tensor& x, const ForwardStatistics& s) {
   with_walk<T>(c, x, aligned(pointer<T>(x)), chunk, [&](auto kind, const ChannelWalk& w) {
     using Kind = decltype(kind);
     const Tensor partial = empty(c, {2, w.channels, w.splits}, DType::f32);
@@ -189,7 +187,8 @@ BatchNormResult batch_norm_train(Context& c, const Tensor& x, const Tensor& resi
                                  const Tensor& bias, const Tensor& running_mean, const Tensor& running_var,
                                  const BatchNormParams& p) {
   check_batch_norm("batch_norm_train", x, residual_any, weight, bias, running_mean, running_var);
-  check_one_type("batch_norm_train", x, {&residual_any, &weight, &bias, &running_mean, &running_var});
+  check_one_type("batch_norm_train", x, {&residual_any});
+  check_channel_type("batch_norm_train", {&weight, &bias, &running_mean, &running_var});
   if (x.numel() == 0 || x.numel() / x.dim(1) < 2)
     throw UsageError("batch_norm_train: needs more than one value a channel, found x {}", x.shape().str());
   const Tensor residual = residual_any.defined() ? in_layout_of(c, residual_any, x) : residual_any;
@@ -202,11 +201,13 @@ BatchNormResult batch_norm_train(Context& c, const Tensor& x, const Tensor& resi
     r.shift = empty(c, channels, DType::f32);
     const bool running = running_mean.defined();
     batch_statistics<T>(c, x,
-                        {pointer<const T>(weight), pointer<const T>(bias), pointer<float>(r.mean),
-                         pointer<float>(r.inv_std), pointer<float>(r.shift), running ? pointer<T>(running_mean) : nullptr,
-                         running ? pointer<T>(running_var) : nullptr, p.eps, p.momentum});
+                        {pointer<const float>(weight), pointer<const float>(bias), pointer<float>(r.mean),
+                         pointer<float>(r.inv_std), pointer<float>(r.shift),
+                         running ? pointer<float>(running_mean) : nullptr,
+                         running ? pointer<float>(running_var) : nullptr, p.eps, p.momentum});
     r.y = normalized<T>(c, x, residual,
-                        {pointer<const T>(weight), r.mean.raw(), r.inv_std.raw(), r.shift.raw(), 0.0f, false},
+                        {pointer<const float>(weight), pointer<const float>(r.mean), pointer<const float>(r.inv_std),
+                         pointer<const float>(r.shift), 0.0f, false},
                         p.relu);
   });
   mark_written(running_mean);
@@ -217,13 +218,15 @@ BatchNormResult batch_norm_train(Context& c, const Tensor& x, const Tensor& resi
 Tensor batch_norm_eval(Context& c, const Tensor& x, const Tensor& residual_any, const Tensor& weight,
                        const Tensor& bias, const Tensor& mean, const Tensor& var, const BatchNormParams& p) {
   check_batch_norm("batch_norm_eval", x, residual_any, weight, bias, mean, var);
-  check_one_type("batch_norm_eval", x, {&residual_any, &weight, &bias, &mean, &var});
+  check_one_type("batch_norm_eval", x, {&residual_any});
+  check_channel_type("batch_norm_eval", {&weight, &bias, &mean, &var});
   const Tensor residual = residual_any.defined() ? in_layout_of(c, residual_any, x) : residual_any;
   Tensor y;
   with_floating("batch_norm_eval", x, [&](auto sample) {
     using T = decltype(sample);
     y = normalized<T>(c, x, residual,
-                      {pointer<const T>(weight), mean.raw(), var.raw(), bias.raw(), static_cast<float>(p.eps), true},
+                      {pointer<const float>(weight), pointer<const float>(mean), pointer<const float>(var),
+                       pointer<const float>(bias), static_cast<float>(p.eps), true},
                       p.relu);
   });
   return y;

@@ -31,7 +31,7 @@ struct GradientSource {
 template <class Kind, class T>
 __global__ void __launch_bounds__(walk_threads)
     gradient_sums_kernel(GradientSource<T> from, T* __restrict__ g_out, T* __restrict__ dx, ChannelWalk w,
-                         ChannelStatistics<T> s, float* __restrict__ g_sums, float* __restrict__ gx_sums) {
+                         ChannelStatistics s, float* __restrict__ g_sums, float* __restrict__ gx_sums) {
   constexpr int V = Kind::vector, K = Kind::channels;
   const Lane<Kind> lane(w);
   float g_sum[K] = {}, gx_sum[K] = {};
@@ -63,11 +63,10 @@ __global__ void __launch_bounds__(walk_threads)
 
 // A warp adds the splits of one channel, in double. Left to itself ptxas spills to fit a fourth block onto a
 // multiprocessor.
-template <class T>
 __global__ void __launch_bounds__(walk_threads, 2)
     finish_sums_kernel(const float* __restrict__ g_sums, const float* __restrict__ gx_sums, std::int64_t channels,
-                       int splits, double count, ChannelStatistics<T> s, T* __restrict__ dweight, T* __restrict__ dbias,
-                       float* __restrict__ mean_g, float* __restrict__ mean_gx) {
+                       int splits, double count, ChannelStatistics s, float* __restrict__ dweight,
+                       float* __restrict__ dbias, float* __restrict__ mean_g, float* __restrict__ mean_gx) {
   const std::int64_t channel = global_thread() / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   if (channel >= channels) return;  // whole warps
@@ -80,15 +79,15 @@ __global__ void __launch_bounds__(walk_threads, 2)
   gx = warp_sum(gx);
   if (lane != 0) return;
   const double inv_std = static_cast<double>(affine_of(s, channel).inv_std);
-  dweight[channel] = stored<T>(static_cast<float>(gx * inv_std));
-  dbias[channel] = stored<T>(static_cast<float>(g));
+  dweight[channel] = static_cast<float>(gx * inv_std);
+  dbias[channel] = static_cast<float>(g);
   mean_g[channel] = static_cast<float>(g / count);
   mean_gx[channel] = static_cast<float>(gx * inv_std * inv_std / count);
 }
 
 template <class Kind, class T>
 __global__ void __launch_bounds__(walk_threads)
-    input_gradient_kernel(GradientSource<T> from, T* __restrict__ dx, ChannelWalk w, ChannelStatistics<T> s,
+    input_gradient_kernel(GradientSource<T> from, T* __restrict__ dx, ChannelWalk w, ChannelStatistics s,
                           const float* __restrict__ mean_g, const float* __restrict__ mean_gx) {
   constexpr int V = Kind::vector, K = Kind::channels;
   const Lane<Kind> lane(w);
@@ -119,7 +118,7 @@ __global__ void __launch_bounds__(walk_threads)
 
 // x has elements. With constant statistics dx is written by the pass that sums.
 template <class T>
-static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor& dy, const ChannelStatistics<T>& s,
+static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor& dy, const ChannelStatistics& s,
                       ReluMask mask, bool store_masked, bool constant, const BatchNormGrads& grads) {
   const T* given = mask == ReluMask::given ? pointer<const T>(y) : nullptr;
   T* g_out = store_masked ? pointer<T>(grads.dresidual) : nullptr;
@@ -138,10 +137,10 @@ static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor
     launch<gradient_sums_kernel<Kind, T>>(c, shape, {moved * bytes, 5 * numbers}, from, g_out, constant ? dx : nullptr,
                                           w, s, g_sums, gx_sums);
     const unsigned blocks = static_cast<unsigned>((w.channels + walk_warps - 1) / walk_warps);
-    launch<finish_sums_kernel<T>>(
+    launch<finish_sums_kernel>(
         c, {blocks, walk_threads}, {static_cast<double>(partial.bytes()), static_cast<double>(partial.numel())},
         static_cast<const float*>(g_sums), static_cast<const float*>(gx_sums), w.channels, w.splits,
-        static_cast<double>(w.items) * w.weight, s, pointer<T>(grads.dweight), pointer<T>(grads.dbias), mean_g,
+        static_cast<double>(w.items) * w.weight, s, pointer<float>(grads.dweight), pointer<float>(grads.dbias), mean_g,
         mean_gx);
     if (constant) return;
     // Where the masked gradient was written down, the mask need not be read again.
@@ -155,10 +154,8 @@ static BatchNormGrads backward(Context& c, std::string_view op, const Tensor& x,
                                const Tensor& weight, const Tensor& mean, const Tensor& spread, const Tensor& shift,
                                const Tensor& dy_any, bool need_residual, const BatchNormParams& p, bool constant) {
   check_batch_norm_backward(op, x, y_any, weight, mean, spread, shift, dy_any, p);
-  check_one_type(op, x, {&y_any, &weight, &dy_any});
-  for (const Tensor* t : {&mean, &spread, &shift})
-    if (const DType type = constant ? x.dtype() : DType::f32; t->defined() && t->dtype() != type)
-      throw UsageError("{}: statistics are {}, found {}", op, name_of(type), t->str());
+  check_one_type(op, x, {&y_any, &dy_any});
+  check_channel_type(op, {&weight, &mean, &spread, &shift});
   const ReluMask mask = !p.relu ? ReluMask::none : y_any.defined() ? ReluMask::given : ReluMask::computed;
   const Tensor dy = in_layout_of(c, dy_any, x);
   const Tensor y = mask == ReluMask::given ? in_layout_of(c, y_any, x) : Tensor();
@@ -167,17 +164,17 @@ static BatchNormGrads backward(Context& c, std::string_view op, const Tensor& x,
   with_floating(op, x, [&](auto sample) {
     using T = decltype(sample);
     grads.dx = empty_like(c, x);
-    grads.dweight = empty(c, {x.dim(1)}, x.dtype());
-    grads.dbias = empty(c, {x.dim(1)}, x.dtype());
+    grads.dweight = empty(c, {x.dim(1)}, DType::f32);
+    grads.dbias = empty(c, {x.dim(1)}, DType::f32);
     if (need_residual) grads.dresidual = p.relu ? empty_like(c, x) : dy;
     if (x.numel() == 0) {
       fill_(c, grads.dweight, 0);
       fill_(c, grads.dbias, 0);
       return;
     }
-    const ChannelStatistics<T> s{pointer<const T>(weight), mean.raw(), spread.raw(),
-                                 mask == ReluMask::computed ? shift.raw() : nullptr, static_cast<float>(p.eps),
-                                 constant};
+    const ChannelStatistics s{pointer<const float>(weight), pointer<const float>(mean), pointer<const float>(spread),
+                              mask == ReluMask::computed ? pointer<const float>(shift) : nullptr,
+                              static_cast<float>(p.eps), constant};
     gradients<T>(c, x, y, dy, s, mask, store_masked, constant, grads);
   });
   return grads;

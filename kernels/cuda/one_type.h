@@ -15,4 +15,11 @@ inline void check_one_type(std::string_view op, const Tensor& x, std::initialize
       throw UsageError("{}: {} and {} differ in type", op, x.str(), t->str());
 }
 
+/// Throws UsageError where one of `channels` that is there, values of a normalisation's channels, is not f32.
+inline void check_channel_type(std::string_view op, std::initializer_list<const Tensor*> channels) {
+  for (const Tensor* t : channels)
+    if (t->defined() && t->dtype() != DType::f32)
+      throw UsageError("{}: what has one value a channel is f32, found {}", op, t->str());
+}
+
 }  // namespace engine::ENGINE_CUDA_NS

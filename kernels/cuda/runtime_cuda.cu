@@ -120,6 +120,22 @@ class DriverRuntime final : public Runtime {
   std::array<cudaStream_t, 3> streams_{};
 };
 
+// Only asked whether there is code of it for the device.
+__global__ void probe_kernel() {}
+
+static std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
+
+static std::string why_no_code() {
+  cudaFuncAttributes attributes{};
+  if (cudaFuncGetAttributes(&attributes, probe_kernel) == cudaSuccess) return {};
+  cudaGetLastError();
+  cudaDeviceProp p{};
+  CHECKED(cudaGetDeviceProperties(&p, 0));
+  return fmt::format("{} has compute capability {}.{}, and this program was built for {}; build it with "
+                     "-DENGINE_CUDA_ARCHS={}{}",
+                     p.name, p.major, p.minor, ENGINE_CUDA_ARCHS_TEXT, p.major, p.minor);
+}
+
 std::string why_no_device() {
   // The runtime library would look for the driver too, but only after it set up what a machine without one never needs.
   void* driver = dlopen("libcuda.so.1", RTLD_LAZY);
@@ -127,11 +143,13 @@ std::string why_no_device() {
   dlclose(driver);
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess) {
-    cudaGetLastError();
-    return fmt::format("the CUDA driver says: {}", cudaGetErrorString(status));
-  }
-  return count > 0 ? std::string() : "no CUDA device";
+  if (status == cudaSuccess) return count > 0 ? why_no_code() : "no CUDA device";
+  cudaGetLastError();
+  if (status != cudaErrorInsufficientDriver) return fmt::format("the CUDA driver says: {}", cudaGetErrorString(status));
+  int supported = 0;
+  cudaDriverGetVersion(&supported);
+  return fmt::format("the driver supports CUDA {}, and this program needs {}; install a newer driver",
+                     version(supported), version(CUDART_VERSION));
 }
 
 Runtime& cuda_runtime() {
