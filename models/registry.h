@@ -12,6 +12,7 @@ namespace engine::models {
 struct ModelOptions {
   std::int64_t classes = 5;
   std::int64_t channels = 3;  ///< of the input
+  std::int64_t width = 64;    ///< ResNets: channels of the stem and of the first stage's 3x3 convolutions
 };
 
 struct ModelInfo {

@@ -11,9 +11,9 @@ struct ResNetSpec {
   std::array<int, 4> depths;  // blocks of each stage
 };
 constexpr ResNetSpec resnet_specs[] = {{"resnet18", false, {2, 2, 2, 2}},
-                                {"resnet34", false, {3, 4, 6, 3}},
-                                {"resnet50", true, {3, 4, 6, 3}},
-                                {"resnet101", true, {3, 4, 23, 3}}};
+                                    {"resnet34", false, {3, 4, 6, 3}},
+                                    {"resnet50", true, {3, 4, 6, 3}},
+                                    {"resnet101", true, {3, 4, 23, 3}}};
 
 // 1x1 projection where the shape of the identity does not fit.
 class Downsample final : public nn::Module {
@@ -114,10 +114,10 @@ class ResNet final : public Classifier {
  public:
   ResNet(const ResNetSpec& spec, const ModelOptions& options)
       : name_(spec.name),
-        conv1_(add<nn::Conv2d>("conv1", options.channels, 64, 7, 2, 3)),
-        bn1_(add<nn::BatchNorm2d>("bn1", 64)),
+        conv1_(add<nn::Conv2d>("conv1", options.channels, options.width, 7, 2, 3)),
+        bn1_(add<nn::BatchNorm2d>("bn1", options.width)),
         maxpool_(add<nn::MaxPool2d>("maxpool", 3, 2, 1)) {
-    std::int64_t in = 64, planes = 64;
+    std::int64_t in = options.width, planes = options.width;
     for (std::size_t i = 0; i < spec.depths.size(); ++i) {
       stages_.push_back(
           &add<Stage<Block>>("layer" + std::to_string(i + 1), in, planes, spec.depths[i], i == 0 ? 1 : 2));

@@ -40,6 +40,14 @@ Variable scale(const Variable& x, double factor) {
   });
 }
 
+Variable cast(const Variable& x, DType dtype) {
+  const DType from = x.value().dtype();
+  if (from == dtype) return x;
+  return Tape::result(backend_of(x.value()).cast(x.value(), dtype), {&x}, [&] {
+    return [gx = x.gradient(), from](const Tensor& dy) { gx->accumulate(backend_of(dy).cast(dy, from)); };
+  });
+}
+
 Variable dropout(const Variable& x, double p, const RandomKey& key) {
   return Tape::result(backend_of(x.value()).dropout(x.value(), p, key), {&x}, [&] {
     return [gx = x.gradient(), p, key](const Tensor& dy) { gx->accumulate(backend_of(dy).dropout(dy, p, key)); };

@@ -37,6 +37,8 @@ Variable relu(const Variable& x);
 Variable add(const Variable& a, const Variable& b);
 Variable mul(const Variable& a, const Variable& b);
 Variable scale(const Variable& x, double factor);
+/// x in another floating type (x itself where it has it); its gradient comes back in x's own.
+Variable cast(const Variable& x, DType dtype);
 /// Inverted dropout with probability p of dropping; the same key drops the same elements.
 Variable dropout(const Variable& x, double p, const RandomKey& key);
 

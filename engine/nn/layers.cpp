@@ -17,7 +17,9 @@ Conv2dParams square(std::int64_t stride, std::int64_t padding) {
   return p;
 }
 
-Variable optional(const Parameter* p) { return p ? p->variable : Variable(); }
+// A parameter, in the type of the activations it meets: under mixed precision these have 16 bits and it has 32.
+Variable beside(const Variable& x, const Parameter& p) { return cast(p.variable, x.value().dtype()); }
+Variable beside(const Variable& x, const Parameter* p) { return p ? beside(x, *p) : Variable(); }
 
 }  // namespace
 
@@ -41,7 +43,7 @@ std::string Conv2d::describe() const {
   return s + (bias_ ? ", bias)" : ")");
 }
 
-Variable Conv2d::forward(const Variable& x) { return conv2d(x, weight_.variable, optional(bias_), params_); }
+Variable Conv2d::forward(const Variable& x) { return conv2d(x, beside(x, weight_), beside(x, bias_), params_); }
 
 BatchNorm2d::BatchNorm2d(std::int64_t channels, double eps, double momentum)
     : weight_(add_parameter("weight", {channels}, ParameterKind::norm_weight)),
@@ -84,7 +86,7 @@ std::string Linear::describe() const {
   return fmt::format("Linear({}, {}{})", weight_shape()[1], weight_shape()[0], bias_ ? "" : ", no bias");
 }
 
-Variable Linear::forward(const Variable& x) { return linear(x, weight_.variable, optional(bias_)); }
+Variable Linear::forward(const Variable& x) { return linear(x, beside(x, weight_), beside(x, bias_)); }
 
 MaxPool2d::MaxPool2d(std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
   params_.kernel = {kernel, kernel};

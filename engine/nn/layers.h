@@ -1,4 +1,5 @@
-// The layers networks are made of. Parameter names and order are torchvision's.
+// The layers networks are made of. Parameter names and order are torchvision's. Weights follow their input's element
+// type, so that f32 parameters compute in 16 bits where the images come in 16 bits (mixed precision).
 #pragma once
 
 #include <optional>

@@ -172,4 +172,9 @@ double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_
   return scalar_value(backend_of(grads.front()).clip_grad_norm_(grads, max_norm));
 }
 
+void scale_grads(const std::vector<nn::Parameter*>& parameters, double factor) {
+  for (const nn::Parameter* p : parameters)
+    if (const Tensor& g = p->variable.grad(); g.defined()) p->variable.gradient()->value = backend_of(g).scale(g, factor);
+}
+
 }  // namespace engine

@@ -88,4 +88,7 @@ class Optimizer {
 /// 0 where there is no gradient.
 double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm);
 
+/// Every gradient times `factor`: takes a loss scale out again.
+void scale_grads(const std::vector<nn::Parameter*>& parameters, double factor);
+
 }  // namespace engine

@@ -28,6 +28,13 @@ constexpr std::string_view name_of(DType t) {
   return names[static_cast<int>(t)];
 }
 
+/// The element type of this name, or none.
+constexpr std::optional<DType> dtype_named(std::string_view name) {
+  for (const DType t : {DType::f32, DType::f16, DType::bf16, DType::f64, DType::i32, DType::i64, DType::u8})
+    if (name_of(t) == name) return t;
+  return std::nullopt;
+}
+
 template <class T> struct DTypeOf;
 template <> struct DTypeOf<float> { static constexpr DType value = DType::f32; };
 template <> struct DTypeOf<double> { static constexpr DType value = DType::f64; };

@@ -8,6 +8,7 @@
 #include "engine/nn/init.h"
 #include "engine/tensor/error.h"
 #include "engine/tensor/suggest.h"
+#include "engine/train/loss_scale.h"
 
 namespace engine {
 namespace {
@@ -105,6 +106,10 @@ void TrainConfig::validate() const {
   require(channels == 0 || channels == 1 || channels == 3, "channels", channels, "1 or 3, or 0 to see");
   require(resize_short >= 0 && resize_short <= 1 << 14, "resize-short", resize_short, "0 to 16384");
   one_of("schedule-per", schedule_per, {"step", "epoch"});
+  one_of("precision", precision, {"f32", "bf16", "f16"});
+  if (precision != "f32" && device == "cpu")
+    throw UsageError("precision: device cpu computes in f32; expected f32, found {} (or --device cuda)", precision);
+  require(loss_scale >= 1.0 && loss_scale <= LossScale::largest, "loss-scale", loss_scale, "1 to 16777216");
   one_of("class-weights", class_weights, {"none", "balanced"});
   nn::parse_scheme(init);
   Schedule{schedule_options()};
@@ -137,6 +142,10 @@ std::string TrainConfig::hash() const {
   std::uint64_t h = 0xcbf29ce484222325u;
   for (const char c : decisive().dump()) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   return fmt::format("{:016x}", h);
+}
+
+DType TrainConfig::compute_dtype() const {
+  return dtype_named(precision).value_or(DType::f32);  // validate() refuses other names
 }
 
 OptimizerOptions TrainConfig::optimizer_options() const {

@@ -68,6 +68,8 @@ struct TrainConfig {
   std::int64_t plateau_patience = 10, plateau_cooldown = 0;
   double clip_grad_norm = 0.0;
   double ema_decay = 0.0;
+  std::string precision = "f32";
+  double loss_scale = 65536.0;
   double label_smoothing = 0.0;
   std::string class_weights = "none";
   std::string pos_weight = "none";
@@ -104,6 +106,7 @@ struct TrainConfig {
   /// 64-bit FNV-1a of decisive(), in hexadecimal.
   std::string hash() const;
 
+  DType compute_dtype() const;  ///< of activations
   OptimizerOptions optimizer_options() const;
   ScheduleOptions schedule_options() const;
 };

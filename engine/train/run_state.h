@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "engine/train/loss_scale.h"
+
 namespace engine {
 
 struct RunState {
@@ -24,8 +26,9 @@ struct RunState {
   double watched = 0.0;
   std::int64_t epochs_without_progress = 0;
   bool stopped_early = false;
+  LossScale loss_scale;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunState, epoch, batch, step, loss_sum, images, correct, bad_images, has_best, best,
-                                   best_epoch, has_watched, watched, epochs_without_progress, stopped_early)
+                                   best_epoch, has_watched, watched, epochs_without_progress, stopped_early, loss_scale)
 
 }  // namespace engine

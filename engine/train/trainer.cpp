@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/autograd/functions.h"
 #include "engine/autograd/tape.h"
 #include "engine/tensor/allocator.h"
 #include "engine/train/nan_watch.h"
@@ -95,29 +96,36 @@ void TrainingRun::train_step(const Batch& batch) {
   optimizer_.set_lr(schedule_.rate(time));
   nn::set_random_step(model_, static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(state_.step));
 
-  const Tensor images = images_tensor(batch, device_), target = target_tensor(batch, setup_.task, device_);
+  const Tensor target = target_tensor(batch, setup_.task, device_);
+  Tensor images = images_tensor(batch, device_);
+  if (precision_ != images.dtype()) images = backend_of(device_).cast(images, precision_);
+  const std::vector<nn::Parameter*> parameters = model_.parameters();
+  LossScale& scale = state_.loss_scale;
+  const double limit = config_.clip_grad_norm > 0.0 ? config_.clip_grad_norm : std::numeric_limits<double>::infinity();
   Tensor logits;
+  double loss = 0.0, norm = 0.0;
   const auto forward_and_backward = [&] {
     Tape tape;
-    const Variable scores = model_(Variable(images));
-    const Variable loss = loss_(scores, target);
-    tape.backward(loss);
+    const Variable scores = cast(model_(Variable(images)), DType::f32);
+    const Variable mean_loss = loss_(scores, target);
+    tape.backward(mean_loss, full(mean_loss.shape(), scale.value, DType::f32, device_));
     logits = scores.value();
-    return scalar_value(loss.value());
+    loss = scalar_value(mean_loss.value());
+    if (scale.value != 1.0) scale_grads(parameters, 1.0 / scale.value);
+    norm = clip_grad_norm(parameters, limit);
   };
-  const double limit = config_.clip_grad_norm > 0.0 ? config_.clip_grad_norm : std::numeric_limits<double>::infinity();
-  const double loss = forward_and_backward();
-  const double norm = clip_grad_norm(model_.parameters(), limit);
-  if (!std::isfinite(loss) || !std::isfinite(norm)) {
+  forward_and_backward();
+  if (std::isfinite(loss) && std::isfinite(norm)) {
+    optimizer_.step();
+    if (ema_) ema_->update();
+    scale.keep();
+  } else if (std::isfinite(loss) && scale.may_shrink()) {
+    scale.shrink();  // only the scaled gradients overflowed
+  } else {
     optimizer_.clear_grads();
-    explain_nonfinite(model_, images, state_.step, [&] {
-      forward_and_backward();
-      clip_grad_norm(model_.parameters(), limit);
-    });
+    explain_nonfinite(model_, images, state_.step, forward_and_backward);
   }
-  optimizer_.step();
   optimizer_.clear_grads();
-  if (ema_) ema_->update();
 
   const auto n = static_cast<std::int64_t>(batch.size());
   ++state_.step;
@@ -133,12 +141,21 @@ void TrainingRun::report_step(std::int64_t images, double loss, double gradient_
     folder_->metric({state_.step, state_.epoch + 1, "train", "step_loss", "", loss});
     folder_->metric({state_.step, state_.epoch + 1, "train", "lr", "", optimizer_.lr()});
     folder_->metric({state_.step, state_.epoch + 1, "train", "gradient_norm", "", gradient_norm});
+    if (precision_ == DType::f16) {
+      folder_->metric({state_.step, state_.epoch + 1, "train", "loss_scale", "", state_.loss_scale.value});
+      folder_->metric({state_.step, state_.epoch + 1, "train", "skipped_steps", "",
+                       static_cast<double>(state_.loss_scale.skipped)});
+    }
     folder_->scalar("speed/images_per_second", state_.step, progress_->images_per_second());
   }
   const MemoryStats memory = allocator_of(device_).stats();
+  const LossScale& scale = state_.loss_scale;
+  const std::string scaling =
+      precision_ == DType::f16 ? fmt::format("  loss scale {:g}, {} skipped", scale.value, scale.skipped) : "";
   progress_->update(state_.step, images,
-                    fmt::format("epoch {}/{} batch {}/{}  loss {:.4f}  lr {:.3g}  memory {}, peak {}", state_.epoch + 1,
-                                config_.epochs, state_.batch, loader_.batches(), loss, optimizer_.lr(),
+                    fmt::format("epoch {}/{} batch {}/{}  loss {:.4f}  lr {:.3g}{}  memory {}, peak {}",
+                                state_.epoch + 1, config_.epochs, state_.batch, loader_.batches(), loss,
+                                optimizer_.lr(), scaling,
                                 format_bytes(static_cast<double>(memory.current)),
                                 format_bytes(static_cast<double>(memory.peak))));
 }

@@ -32,6 +32,7 @@ TrainingRun::TrainingRun(const TrainConfig& config, bool quiet)
     : config_(config),
       quiet_(quiet),
       device_(device_named(config.device).value_or(Device::cpu)),
+      precision_(config.compute_dtype()),
       resumed_(last_checkpoint(config)),
       data_(open_data(config.data, data_options(config))),
       setup_(make_setup(config, *data_.train, resumed_.get(), init_report_)),
@@ -84,6 +85,7 @@ std::int64_t TrainingRun::total_steps() const {
 }
 
 void TrainingRun::begin() {
+  if (precision_ == DType::f16) state_.loss_scale.value = config_.loss_scale;
   folder_ = std::make_unique<RunFolder>(config_.output_dir);
   folder_->write_json("config.json", config_.to_json_with_sources());
   folder_->write_json("env.json", describe_environment(config_));

@@ -54,6 +54,7 @@ class TrainingRun {
   const TrainConfig& config_;
   bool quiet_;
   Device device_;
+  DType precision_;  // of activations; weights are f32
   std::unique_ptr<Checkpoint> resumed_;  // until restore() is done
   DataSplits data_;
   std::string init_report_;

@@ -21,13 +21,47 @@ std::map<std::string, double> figures(const std::string& run) {
     std::vector<std::string> cells;
     std::istringstream row(line);
     for (std::string cell; std::getline(row, cell, ',');) cells.push_back(cell);
-    if (cells.size() > 5 && (cells[3] == "step_loss" || cells[3] == "gradient_norm" || cells[3] == "loss"))
+    if (cells.size() > 5 && (cells[3].ends_with("loss") || cells[3] == "gradient_norm" || cells[3] == "loss_scale" ||
+                             cells[3] == "skipped_steps"))
       out[cells[0] + " " + cells[2] + " " + cells[3]] = std::stod(cells[5]);
   }
   return out;
 }
 
 }  // namespace
+
+TEST_CASE("Mixed precision follows f32, keeps f32 weights, and skips the steps whose scaled gradients overflow") {
+  const TemporaryFolder folder;
+  const std::string eyes = folder / "eyes";
+  expect_success({"synth", "fundus", "--out", eyes, "--count", "30", "--classes", "2", "--size", "64", "--quiet"});
+  const auto run = [&](const std::string& name, const Arguments& more) {
+    expect_success(Arguments{"train", "--data", "synth-fundus:" + eyes, "--image-size", "32", "--model", "cbr_tiny_1m"} +
+                   Arguments{"--epochs", "1", "--batch-size", "4", "--max-steps", "3", "--lr", "0.01"} +
+                   Arguments{"--device", "cuda-emulated", "--output-dir", folder / name, "--log-every", "1", "--quiet"} +
+                   more);
+    return figures(folder / name);
+  };
+  const auto truth = run("f32", {}), brain = run("bf16", {"--precision", "bf16"}),
+             half = run("f16", {"--precision", "f16", "--loss-scale", "1024"});
+  CHECK(half.size() == truth.size() + 6);  // loss scale and skipped steps, three times
+  for (const auto& [what, value] : truth) {
+    if (what.find("lr") != std::string::npos) continue;
+    INFO(what);
+    const double scale = std::max(std::abs(value), 0.1);
+    CHECK(std::abs(brain.at(what) - value) <= 0.1 * scale);
+    CHECK(std::abs(half.at(what) - value) <= 0.02 * scale);
+    CHECK(brain.at(what) != half.at(what));
+  }
+  // The last scale there is: no gradient of these survives it in f16.
+  const auto skipping = run("skipping", {"--precision", "f16", "--loss-scale", "16777216"});
+  double skipped = 0, scale = 0;
+  for (const auto& [what, value] : skipping) {
+    if (what.find("skipped_steps") != std::string::npos) skipped = std::max(skipped, value);
+    if (what.find("loss_scale") != std::string::npos) scale = std::max(scale, value);
+  }
+  CHECK(skipped == 3);
+  CHECK(scale == 8388608);  // after the first
+}
 
 TEST_CASE("A run on cuda-emulated follows one on cpu: losses, gradient norms, validation") {
   const TemporaryFolder folder;

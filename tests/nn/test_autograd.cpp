@@ -35,6 +35,22 @@ TEST_CASE("A newcomer's chain has the gradients one works out by hand") {
   CHECK(tape.size() == 0);
 }
 
+TEST_CASE("A cast computes in the other type and gives its gradient in its own") {
+  test::register_backends();
+  // 2049 has no place in f16: it rounds to 2048.
+  const Variable x(singles({2049.0, -1.5}, Device::reference), true);
+  Tape tape;
+  CHECK(cast(x, DType::f32).value().raw() == x.value().raw());
+  CHECK(tape.size() == 0);
+  const Variable y = cast(x, DType::f16);
+  CHECK(y.value().dtype() == DType::f16);
+  CHECK(to_vector<double>(y.value()) == Numbers{2048.0, -1.5});
+  const Variable z = mul(y, y);
+  tape.backward(z, from_vector(Numbers{0.125, 1.0}, {2}, Device::reference, DType::f16));
+  CHECK(x.grad().dtype() == DType::f32);
+  CHECK(to_vector<double>(x.grad()) == Numbers{512.0, -3.0});
+}
+
 TEST_CASE("A value used several times collects the gradient of every use") {
   test::register_backends();
   const Variable x = leaf({3.0}, {1});

@@ -1,6 +1,7 @@
 // The options of a run: kinds, sources, suggestions, hash.
 #include <doctest/doctest.h>
 
+#include "engine/train/loss_scale.h"
 #include "tests/train/support.h"
 
 using namespace engine;
@@ -37,6 +38,42 @@ TEST_CASE("The hash sees what decides the numbers and nothing else") {
   CHECK(a.hash() != b.hash());
   CHECK(config_differences(a.decisive(), b.decisive()) ==
         std::vector<std::string>{"momentum: 0.9 here, 0.8 in the checkpoint"});
+}
+
+TEST_CASE("16 bits are refused where the device has none of them") {
+  TrainConfig c;
+  c.data = "folder:x";
+  c.model = "cbr_tiny";
+  c.output_dir = "y";
+  c.validate();
+  c.precision = "bf16";
+  CHECK_THROWS_WITH_AS(c.validate(), doctest::Contains("device cpu computes in f32"), UsageError);
+  c.device = "cuda";
+  c.validate();
+  CHECK(c.compute_dtype() == DType::bf16);
+  c.loss_scale = 0.5;
+  CHECK_THROWS_WITH_AS(c.validate(), doctest::Contains("loss-scale"), UsageError);
+}
+
+TEST_CASE("Loss scale halves at an overflow, doubles after enough steps, and stays within its bounds") {
+  LossScale s;
+  for (int i = 0; i < 3 * LossScale::patience; ++i) s.keep();
+  CHECK(s.value == 1.0);  // nothing to scale
+  CHECK_FALSE(s.may_shrink());
+  s.value = 4.0;
+  s.steps_behind = 0;
+  for (int i = 1; i < LossScale::patience; ++i) s.keep();
+  CHECK(s.value == 4.0);
+  s.shrink();
+  CHECK(s.value == 2.0);
+  for (int i = 1; i < LossScale::patience; ++i) s.keep();
+  CHECK(s.value == 2.0);  // counted from the overflow
+  s.keep();
+  CHECK(s.value == 4.0);
+  CHECK(s.skipped == 1);
+  s.value = LossScale::largest;
+  for (int i = 0; i < LossScale::patience; ++i) s.keep();
+  CHECK(s.value == LossScale::largest);
 }
 
 TEST_CASE("Mistakes name the option, what was expected and what was found") {
