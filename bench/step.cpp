@@ -3,67 +3,10 @@
 #include <algorithm>
 #include <fstream>
 
-#include "engine/autograd/tape.h"
-#include "engine/nn/init.h"
+#include "bench/training.h"
 #include "engine/tensor/allocator.h"
-#include "models/registry.h"
-#include "models/summary.h"
 
 namespace engine::bench {
-namespace {
-
-// What a step needs and keeps from step to step.
-class Training {
- public:
-  explicit Training(const StepOptions& o) : model_(models::make_model(o.model, {o.classes, o.channels})) {
-    nn::initialize(*model_, nn::Scheme::he_normal, o.seed);
-    model_->to(o.device);
-    model_->set_recompute(o.recompute);
-    Random random(RandomKey(o.seed, RandomStream::test));
-    const Shape shape{o.batch, o.channels, o.height, o.width};
-    std::vector<float> pixels(static_cast<std::size_t>(shape.numel()));
-    for (float& v : pixels) v = random.uniform(-2.0f, 2.0f);
-    std::vector<std::int64_t> labels(static_cast<std::size_t>(o.batch));
-    for (auto& label : labels) label = random.below(static_cast<std::uint32_t>(o.classes));
-    images_ = from_vector(pixels, shape, o.device);
-    labels_ = from_vector(labels, {o.batch}, o.device);
-    for (nn::Parameter* p : model_->parameters())
-      momentum_.push_back(full(p->variable.shape(), 0.0, DType::f32, o.device));
-  }
-
-  double step() {
-    double loss_value;
-    {
-      Tape tape;
-      const Variable loss = softmax_cross_entropy((*model_)(Variable(images_)), labels_);
-      tape.backward(loss);
-      loss_value = scalar_value(loss.value());
-    }
-    std::vector<OptimizerSlot> slots;
-    const auto parameters = model_->parameters();
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const Variable& v = parameters[i]->variable;
-      slots.push_back({v.value(), v.grad(), momentum_[i], {}, 1e-3, 1e-4});
-    }
-    SgdParams sgd;
-    sgd.momentum = 0.9;
-    sgd.first_step = std::exchange(first_, false);
-    backend_of(images_).sgd_(slots, sgd);
-    for (nn::Parameter* p : parameters) p->variable.clear_grad();
-    backend_of(images_).synchronize();
-    return loss_value;
-  }
-
-  std::int64_t macs() { return models::summarize(*model_, images_.shape().with(0, 1)).macs * images_.dim(0); }
-
- private:
-  std::unique_ptr<models::Classifier> model_;
-  Tensor images_, labels_;
-  std::vector<Tensor> momentum_;
-  bool first_ = true;
-};
-
-}  // namespace
 
 std::size_t peak_resident_bytes() {
   std::ifstream status("/proc/self/status");

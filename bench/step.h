@@ -19,6 +19,7 @@ struct StepOptions {
   bool recompute = false;
   Device device = Device::cpu;
   std::uint64_t seed = 42;
+  DType precision = DType::f32;  ///< of activations
 };
 
 struct StepResult {

@@ -3,6 +3,7 @@
 
 #include "tools/verb.h"
 #include "tools/verb_bench_kernels.h"
+#include "tools/verb_bench_launches.h"
 #include "tools/verb_bench_loader.h"
 #include "tools/verb_bench_metrics.h"
 #include "tools/verb_bench_step.h"
@@ -17,6 +18,7 @@ struct Subject {
 
 constexpr Subject subjects[] = {
     {"kernels", "Single operations, checked and then timed: GFLOP/s, GB/s, % of limit", set_up_bench_kernels},
+    {"launches", "Kernels, bytes and operations of a training step on a GPU, counted without one", set_up_bench_launches},
     {"loader", "Decode, transform and batch pictures: images/s", set_up_bench_loader},
     {"metrics", "Intervals of an AUC by resampling groups: seconds", set_up_bench_metrics},
     {"step", "A whole training step: images/s, peak memory, time per operation", set_up_bench_step},

@@ -15,7 +15,7 @@ namespace {
 struct StepBenchOptions {
   Common common;
   bench::StepOptions step;
-  std::string input = "3x224x224";
+  std::string input = "3x224x224", precision = "f32";
 };
 
 constexpr double mib = 1024.0 * 1024.0;
@@ -42,6 +42,7 @@ nlohmann::json to_json(const StepBenchOptions& o, const bench::StepResult& r) {
   return {{"model", o.step.model},
           {"batch", o.step.batch},
           {"input", o.input},
+          {"precision", o.precision},
           {"classes", o.step.classes},
           {"images_per_second", r.images_per_second},
           {"median_seconds", r.median_seconds},
@@ -58,6 +59,9 @@ ExitCode run(StepBenchOptions& o) {
   o.step.seed = o.common.seed;
   const Shape input = parse_input(o.input);
   o.step.channels = input[0], o.step.height = input[1], o.step.width = input[2];
+  o.step.precision = *dtype_named(o.precision);
+  if (o.step.device == Device::cpu && o.step.precision != DType::f32)
+    throw UsageError("--precision: device cpu computes in f32; expected f32, found {}", o.precision);
   const bench::StepResult r = bench::bench_step(o.step);
   if (prints_table(o.common)) print_table(o, r);
   write_json(o.common, to_json(o, r));
@@ -88,6 +92,9 @@ Action set_up_bench_step(CLI::App& app) {
   app.add_option("--warmup", o->step.warmup, "Steps before the clock starts")
       ->capture_default_str()
       ->check(CLI::Range(0, 1000000));
+  app.add_option("--precision", o->precision, "Element type of activations: f32, bf16 or f16")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}));
   app.add_flag("--recompute", o->step.recompute, "Recompute activations in backward: less memory, more time");
   add_device_flags(app, o->common);
   add_seed_flag(app, o->common);

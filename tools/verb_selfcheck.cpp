@@ -5,6 +5,10 @@
 #include <regex>
 
 #include "bench/conformance/check.h"
+#include "bench/step_check.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/reference/reference_backend.h"
+#include "models/registry.h"
 #include "tools/verb.h"
 
 namespace engine::tools::selfcheck_verb {
@@ -37,6 +41,29 @@ std::vector<const Case*> chosen_cases(const std::string& filter) {
   return chosen;
 }
 
+// Ten steps of every network where a GPU does them; of the smallest where they are simulated or done in double.
+std::vector<bench::StepOptions> chosen_steps(Device device, const Common& common) {
+  bench::StepOptions one;
+  one.device = device;
+  one.seed = common.seed;
+  one.classes = 5;
+  one.steps = 10;
+  if (device == Device::cuda) {
+    std::vector<bench::StepOptions> all;
+    for (const models::ModelInfo& info : models::model_list()) {
+      one.model = info.name;
+      one.height = one.width = info.input;
+      all.push_back(one);
+    }
+    return all;
+  }
+  if (device == Device::reference) return {};
+  one.model = "cbr_tiny_1m";
+  one.batch = 3;
+  one.height = one.width = 35;
+  return {one};
+}
+
 ExitCode run(const Options& o) {
   const Device device = open_device(o.common);
   Backend& backend = backend_of(device);
@@ -66,7 +93,23 @@ ExitCode run(const Options& o) {
                                report.ok() ? "ok" : "WRONG");
     for (const std::string& failure : report.failures) std::cerr << fmt::format("{}: {}\n", c.name, failure);
   }
-  write_json(o.common, {{"seed", o.common.seed}, {"dtype", name_of(dtype)}, {"ok", all_right}, {"cases", rows}});
+  nlohmann::json steps = nlohmann::json::array();
+  const Device oracle = device == Device::cpu ? Device::reference : Device::cpu;
+  for (const bench::StepOptions& step : o.quick || !o.filter.empty() ? std::vector<bench::StepOptions>()
+                                                                    : chosen_steps(device, o.common)) {
+    if (!o.common.quiet) std::cerr << fmt::format("training {}\n", step.model);
+    const bench::StepCheck r = bench::check_steps(step, oracle);
+    all_right = all_right && r.ok();
+    steps.push_back({{"model", step.model}, {"steps", r.steps}, {"worst", r.worst}, {"same_bits", r.same_bits},
+                     {"ok", r.ok()}});
+    const std::string line =
+        fmt::format("{}: {} training steps, losses off those of device {} by {:.2g} at most (bound {:.2g}), {} in a "
+                    "second run",
+                    step.model, r.steps, name_of(oracle), r.worst, r.bound, r.same_bits ? "same bits" : "OTHER BITS");
+    if (prints_table(o.common)) std::cout << line << "  " << (r.ok() ? "ok" : "WRONG") << '\n';
+    if (!r.ok()) std::cerr << line << '\n';
+  }
+  write_json(o.common, {{"seed", o.common.seed}, {"dtype", name_of(dtype)}, {"ok", all_right}, {"cases", rows}, {"training", steps}});
   return all_right ? ExitCode::ok : ExitCode::runtime;
 }
 
@@ -74,14 +117,14 @@ Action set_up(CLI::App& app) {
   auto o = std::make_shared<Options>();
   app.footer(examples);
   app.add_option("--filter", o->filter, "Only cases whose name matches")->type_name("REGEX");
-  app.add_flag("--quick", o->quick, "Plain layout only, no gradients against differences");
+  app.add_flag("--quick", o->quick, "Plain layout only, no gradients against differences, no training");
   add_device_flags(app, o->common);
   add_seed_flag(app, o->common);
   add_json_flag(app, o->common);
   return [o] { return run(*o); };
 }
 
-const RegisterVerb verb("selfcheck", "Check every operation against double precision on this machine", set_up);
+const RegisterVerb verb("selfcheck", "Check operations against double precision, and training steps, on this machine", set_up);
 
 }  // namespace
 }  // namespace engine::tools::selfcheck_verb

@@ -72,7 +72,8 @@ TEST_CASE("The help names the flags that scripts rely on") {
       {{"inspect"}, {"--classes INT", "--input CxHxW", "--json FILE"}},
       {{"synth"}, {"--out DIR", "--count INT", "--classes INT", "--size INT", "--seed INT"}},
       {{"bench", "step"},
-       {"--model NAME", "--classes INT", "--batch", "--input CxHxW", "--steps INT", "--json FILE", "--threads INT"}}};
+       {"--model NAME", "--classes INT", "--batch", "--input CxHxW", "--steps INT", "--json FILE", "--threads INT"}},
+      {{"bench", "launches"}, {"--model NAME", "--batch", "--input CxHxW", "--precision", "--json FILE"}}};
   for (const auto& [verb, flags] : promised) {
     const Result r = expect_success(verb + Arguments{"--help"});
     for (const std::string& flag : flags)

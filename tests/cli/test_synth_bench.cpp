@@ -57,3 +57,27 @@ TEST_CASE("bench step measures what scripts ask for") {
   CHECK(r.out.find("images/s") != std::string::npos);
   CHECK(r.err.empty());
 }
+
+TEST_CASE("bench launches counts what a step asks of a GPU, whatever its size") {
+  const auto count = [](const std::string& batch, const std::string& precision) {
+    return expect_json({"bench", "launches", "--model", "resnet18", "--classes", "3", "--batch", batch, "--input",
+                        "3x64x64", "--precision", precision});
+  };
+  const auto one = count("8", "f32"), two = count("16", "f32"), half = count("16", "bf16");
+  const auto figure = [](const nlohmann::json& j, const std::string& op, const std::string& what) {
+    for (const auto& row : j["ops"])
+      if (row["op"] == op) return row[what].get<double>();
+    return -1.0;
+  };
+  // 20 convolutions, and two operations for each multiply-accumulate that `inspect` counts.
+  CHECK(figure(one, "conv2d", "calls") == 20);
+  CHECK(figure(one, "conv2d_backward", "calls") == 20);
+  const auto layers = expect_json({"inspect", "resnet18", "--classes", "3", "--input", "3x64x64"});
+  const double macs = layers["macs_total"].get<double>();
+  CHECK(figure(one, "conv2d", "flops") + figure(one, "matmul", "flops") == doctest::Approx(2.0 * 8.0 * macs).epsilon(1e-3));
+  CHECK(figure(two, "conv2d", "flops") == doctest::Approx(2.0 * figure(one, "conv2d", "flops")));
+  const double full_bytes = two["total"]["bytes"].get<double>(), half_bytes = half["total"]["bytes"].get<double>();
+  CHECK(half_bytes < 0.8 * full_bytes);
+  CHECK(half_bytes > 0.4 * full_bytes);
+  CHECK(one["total"]["launches"].get<int>() > 100);
+}

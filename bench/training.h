@@ -1,0 +1,28 @@
+// The training step that `bench step` times and `bench launches` counts.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "bench/step.h"
+#include "models/registry.h"
+
+namespace engine::bench {
+
+/// A network, a batch of random pictures and SGD's momentum.
+class Training {
+ public:
+  explicit Training(const StepOptions& o);
+  /// Forward, cross-entropy, backward, update; waits for all of it. Returns the loss.
+  double step();
+  /// Multiply-accumulates of the forward pass of the batch.
+  std::int64_t macs();
+
+ private:
+  std::unique_ptr<models::Classifier> model_;
+  Tensor images_, labels_;
+  std::vector<Tensor> momentum_;
+  bool first_ = true;
+};
+
+}  // namespace engine::bench
