@@ -128,12 +128,12 @@ EngineFacts facts_of(const Descriptor& configuration) {
           configuration.number(Attribute::config_workspace)};
 }
 
-Plan finalized(const Descriptor& configuration, EngineFacts facts) {
+Plan finalized(std::shared_ptr<const Graph> graph, Descriptor configuration, EngineFacts facts) {
   Descriptor plan(configuration.api(), DescriptorType::execution_plan);
   plan.set(Attribute::plan_config, configuration);
   plan.finalize("finalise a plan");
   facts.workspace = plan.number(Attribute::plan_workspace);
-  return {facts, std::move(plan)};
+  return {facts, std::move(graph), std::move(configuration), std::move(plan)};
 }
 
 // Goes through the engines and remembers what stood in the way.
@@ -141,12 +141,12 @@ class Selection {
  public:
   explicit Selection(const ConvProblem& problem) : problem_(problem) {}
 
-  std::optional<Plan> first(const std::vector<Descriptor>& configurations) {
-    for (const Descriptor& c : configurations) {
+  std::optional<Plan> first(const std::shared_ptr<const Graph>& graph, std::vector<Descriptor> configurations) {
+    for (Descriptor& c : configurations) {
       try {
         const EngineFacts facts = facts_of(c);
         if (!allowed(facts)) continue;
-        Plan plan = finalized(c, facts);
+        Plan plan = finalized(graph, std::move(c), facts);
         if (allowed(plan.engine)) return plan;
       } catch (const CudnnError& e) {
         ++broken_;
@@ -222,15 +222,16 @@ PlanResult plan_convolution(const Api& api, const ConvProblem& p, const Descript
   if (p.x.numel() == 0 || p.w.numel() == 0 || y.numel() == 0)
     return NoPlan{NoPlanKind::bad_problem, fmt::format("cuDNN: x {}, w {} has nothing to compute", p.x.str(),
                                                        p.w.str())};
-  std::optional<Graph> graph;
+  std::shared_ptr<const Graph> graph;
   try {
-    graph = build_graph(api, p, y);
+    graph = std::make_shared<Graph>(build_graph(api, p, y));
   } catch (const CudnnError& e) {
     return NoPlan{NoPlanKind::refused, e.what()};
   }
   Selection selection(p);
   for (const HeuristicsMode mode : {HeuristicsMode::a, HeuristicsMode::fallback})
-    if (auto plan = selection.first(configurations(*graph, device, mode, selection.reason))) return std::move(*plan);
+    if (auto plan = selection.first(graph, configurations(*graph, device, mode, selection.reason)))
+      return std::move(*plan);
   return selection.nothing();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <variant>
 
@@ -56,6 +57,8 @@ Verdict judge(const EngineFacts& engine, const ConvProblem& problem);
 /// Ready to run: finalised by cuDNN. Tensors have the ids 1 (x or dx), 2 (w or dw) and 3 (y or dy).
 struct Plan {
   EngineFacts engine;
+  std::shared_ptr<const void> graph;  ///< what it was made of lives as long as it does
+  Descriptor configuration;
   Descriptor descriptor;
 };
 
