@@ -157,14 +157,12 @@ class Selection {
   }
 
   NoPlan nothing() const {
-    int forbidden = 0;
-    for (const int n : turned_away_) forbidden += n;
+    const int imprecise = count(Verdict::imprecise), nondeterministic = count(Verdict::nondeterministic),
+              large = count(Verdict::too_much_workspace);
     if (broken_ > 0) return {NoPlanKind::broken, reason};
-    if (forbidden == 0) return {NoPlanKind::no_engine, reason};
-    std::string why = fmt::format("{} engines: {} imprecise, {} not deterministic, {} compile when run, {} need more "
-                                  "workspace than {} bytes", forbidden, count(Verdict::imprecise),
-                                  count(Verdict::nondeterministic), count(Verdict::compiles_when_run),
-                                  count(Verdict::too_much_workspace), problem_.workspace_limit);
+    if (imprecise + nondeterministic + large == 0) return {NoPlanKind::no_engine, reason};
+    std::string why = fmt::format("{} engines are imprecise, {} not deterministic, {} need more workspace than {} "
+                                  "bytes", imprecise, nondeterministic, large, problem_.workspace_limit);
     return {NoPlanKind::forbidden, std::move(why)};
   }
 
@@ -197,15 +195,15 @@ Descriptor describe(const Api& api, const DeviceChoice& device) {
 }
 
 Verdict judge(const EngineFacts& engine, const ConvProblem& p) {
+  // A first step would wait for the compiler, up to 99 s for one strict f32 shape; and a machine without a driver is
+  // not told of these engines: a GPU's plans would not be those of the tests.
+  if (engine.has(BehaviorNote::runtime_compilation)) return Verdict::compiles_when_run;
   // Ours sum in f32, and so must these. On f32 numbers tensor cores mean TF32.
   const bool strict = p.dtype == DType::f32 && p.math == Math::strict;
   if (engine.has(NumericalNote::reduced_precision_reduction) ||
       (strict && (engine.has(NumericalNote::tensor_core) || engine.has(NumericalNote::down_convert_inputs))))
     return Verdict::imprecise;
   if (p.deterministic && !engine.deterministic()) return Verdict::nondeterministic;
-  // A first step would wait for the compiler, up to 99 s for one strict f32 shape; and what a machine without a driver
-  // is told of these engines is not what a GPU is told.
-  if (engine.has(BehaviorNote::runtime_compilation)) return Verdict::compiles_when_run;
   return engine.workspace > p.workspace_limit ? Verdict::too_much_workspace : Verdict::allowed;
 }
 

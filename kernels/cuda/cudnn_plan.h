@@ -63,7 +63,8 @@ struct Plan {
 };
 
 /// bad_problem: we do not ask. refused: cuDNN takes it for no convolution. no_engine: it has nothing for this device.
-/// forbidden: only engines that `judge` turned away. broken: those allowed could not be finalised.
+/// forbidden: only engines that `judge` turned away; those that compile when run do not count. broken: those allowed
+/// could not be finalised.
 enum class NoPlanKind : std::uint8_t { bad_problem, refused, no_engine, forbidden, broken };
 constexpr std::string_view name_of(NoPlanKind k) {
   constexpr std::string_view names[] = {"bad_problem", "refused", "no_engine", "forbidden", "broken"};
