@@ -26,6 +26,7 @@ struct Conv2dParams {
   Padding2d padding;
   std::array<std::int64_t, 2> dilation{1, 1};  ///< 1 = dense
   std::int64_t groups = 1;
+  bool operator==(const Conv2dParams&) const = default;
 };
 /// Output shape [N, O, OH, OW] of a convolution. Throws UsageError where x [N, C, H, W], w [O, C/groups, KH, KW] and
 /// the parameters do not fit, naming the numbers.

@@ -95,6 +95,9 @@ export OMP_WAIT_POLICY=passive
 if built release; then
   queue goldens build/release/tests/test_goldens --fixtures tests/fixtures
   for area in "${areas[@]}"; do queue "$area" "build/release/tests/test_$area"; done
+  # cuDNN's plans. The vendor's library would run unwatched under a sanitizer.
+  queue cudnn build/release/tests/test_cudnn
+  queue cudnn_census build/release/tests/test_cudnn_census
   # The CUDA backend's tests again, on a GPU.
   if [ ! -e /dev/nvidiactl ]; then
     queue cuda_gpu echo "SKIPPED cuda_gpu: no NVIDIA GPU on this machine"

@@ -2,6 +2,7 @@
 
 #include "kernels/checks.h"
 #include "kernels/cuda/conv_operands.cuh"
+#include "kernels/cuda/cudnn_convolution.h"
 #include "kernels/cuda/depthwise.h"
 
 namespace engine::ENGINE_CUDA_NS {
@@ -39,7 +40,7 @@ Tensor conv2d(Context& c, const Tensor& x_any, const Tensor& w_any, const Tensor
   Tensor y = empty_channels_last(c, shape, x.dtype());
   if (g.depthwise())
     depthwise_forward(c, g, x, w, bias, y);
-  else
+  else if (bias.defined() || !cudnn_forward(c, g, x, w, y, p))  // ours add the bias on the way
     with_floating("conv2d", x, [&](auto sample) { forward<decltype(sample)>(c, g, x, w, bias, y); });
   return y;
 }

@@ -2,6 +2,7 @@
 #include "kernels/cuda/column_sums.cuh"
 #include "kernels/cuda/conv_operands.cuh"
 #include "kernels/cuda/convolution.h"
+#include "kernels/cuda/cudnn_convolution.h"
 #include "kernels/cuda/depthwise.h"
 
 namespace engine::ENGINE_CUDA_NS {
@@ -69,7 +70,7 @@ Conv2dGrads conv2d_backward(Context& c, const Tensor& x_any, const Tensor& w_any
       grads.dx = empty_channels_last(c, x_any.shape(), x_any.dtype());
       if (g.depthwise())
         depthwise_input_gradient(c, g, w, dy, grads.dx);
-      else
+      else if (!cudnn_input_gradient(c, g, w, dy, grads.dx, p))
         input_gradient<T>(c, g, w, dy, grads.dx);
     }
     if (needs.dw) {
@@ -77,7 +78,7 @@ Conv2dGrads conv2d_backward(Context& c, const Tensor& x_any, const Tensor& w_any
       grads.dw = empty(c, w.shape(), w.dtype());
       if (g.depthwise())
         depthwise_weight_gradient(c, g, x, dy, grads.dw);
-      else
+      else if (!cudnn_weight_gradient(c, g, x, dy, grads.dw, p))
         weight_gradient<T>(c, g, x, dy, grads.dw);
     }
     if (needs.db) {

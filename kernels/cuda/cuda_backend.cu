@@ -14,6 +14,7 @@
 #include "kernels/cuda/shape.h"
 #include "kernels/cuda/softmax.h"
 #ifdef __CUDACC__
+#include "kernels/cuda/cudnn_convolution.h"
 #include "kernels/cuda/runtime_cuda.h"
 #else
 #include "kernels/cuda_on_cpu/runtime_emulated.h"
@@ -23,11 +24,12 @@ namespace engine::ENGINE_CUDA_NS {
 
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(gpu::Context& context) : context_(context) {}
+  CudaBackend(gpu::Context& context, std::string convolutions)
+      : context_(context), convolutions_(std::move(convolutions)) {}
   Device device() const override { return context_.device(); }
   void synchronize() override { context_.synchronize(); }
   std::vector<std::pair<std::string, std::string>> libraries() const override {
-    return {{"device", context_.properties().name}};
+    return {{"device", context_.properties().name}, {"convolutions", convolutions_}};
   }
 
  protected:
@@ -40,6 +42,7 @@ class CudaBackend final : public Backend {
 
  private:
   gpu::Context& context_;
+  std::string convolutions_;  // who computes them
 };
 
 gpu::Context& device_context() {
@@ -53,7 +56,15 @@ gpu::Context& device_context() {
 }
 
 void register_cuda_backend() {
-  static auto* backend = new CudaBackend(device_context());
+#ifdef __CUDACC__
+  // Never deleted, as the context.
+  static auto* chosen = new gpu::cudnn::MachineExecutor(
+      gpu::cudnn::machine_executor(device_context().compute().handle));
+  set_cudnn(chosen->executor.get());
+  static auto* backend = new CudaBackend(device_context(), chosen->words);
+#else
+  static auto* backend = new CudaBackend(device_context(), "own kernels");
+#endif
   register_backend(*backend);
 }
 

@@ -1,0 +1,50 @@
+// Runs plans on a stream. Nothing here knows tensors or kernels: pointers to channels-last memory are enough.
+#pragma once
+
+#include <memory>
+
+#include "kernels/cuda/cudnn_cache.h"
+
+namespace engine::gpu::cudnn {
+
+/// What every convolution of a process is held to; own kernels keep the first two.
+struct ExecutorOptions {
+  Math math = Math::strict;
+  bool deterministic = true;
+  std::int64_t workspace_limit = std::int64_t{1} << 30;
+};
+
+class Executor {
+ public:
+  /// `stream` is a cudaStream_t of the device. Throws CudnnError where cuDNN cannot use it. The Api outlives it.
+  Executor(const Api& api, DeviceChoice device, void* stream, const ExecutorOptions& options = {});
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  /// Null where there is none; lives as long as this. `alignment` in bytes, of all three tensors.
+  const Plan* plan(Direction direction, const Shape& x, const Shape& w, const Conv2dParams& params, DType dtype,
+                   std::int64_t alignment);
+  /// Appends the convolution to the stream. One of the three is written, by the plan's direction. All memory, the
+  /// workspace of plan.engine.workspace bytes too, must live until the stream has passed it.
+  void run(const Plan& plan, void* x, void* w, void* y, void* workspace);
+
+  const Api& api() const { return api_; }
+
+ private:
+  const Api& api_;
+  DeviceChoice device_;
+  ExecutorOptions options_;
+  void* handle_ = nullptr;
+  PlanCache cache_;
+};
+
+/// For GPU 0, or null and why: no library, one we do not know, no device, or the environment has
+/// ENGINE_CONVOLUTIONS=own.
+struct MachineExecutor {
+  std::unique_ptr<Executor> executor;
+  std::string words;  ///< "cuDNN 9.19.0", or "own kernels: " and the reason
+};
+MachineExecutor machine_executor(void* stream);
+
+}  // namespace engine::gpu::cudnn
