@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -20,15 +21,21 @@ TEST_CASE("A run has as many threads as --threads says, whoever computes, and th
       *(std::find(command.begin(), command.end(), "--threads") + 1) = std::to_string(threads);
       command = command + Arguments{"--workers", std::to_string(workers)};
       Process training(command);
-      int most = 0;
-      while (training.running()) {
-        most = std::max(most, training.threads());
+      // On a busy machine a thread that ends is still seen beside the one in its place; a second pool would stay.
+      std::array<int, 20> latest{};
+      int most = 0, lasting = 0;
+      for (std::size_t i = 0; training.running(); ++i) {
+        latest[i % latest.size()] = training.threads();
+        most = std::max(most, latest[i % latest.size()]);
+        lasting = std::max(lasting, *std::min_element(latest.begin(), latest.end()));
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
       const Result r = training.wait();
       INFO(transcript(command, r));
       CHECK(r.code == 0);
       // Training and validation have a loader each; while one works the other sleeps.
-      CHECK(most == threads + 2 * workers);
+      CHECK(most >= threads + 2 * workers);
+      CHECK(lasting <= threads + 2 * workers);
+      CHECK(lasting >= threads);
     }
 }
