@@ -4,12 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace engine {
 
 struct LossScale {
-  double value = 1.0;             ///< what the loss is multiplied by; 1 where nothing needs it
+  double value = 1.0;             ///< what the loss is multiplied by
   std::int64_t steps_behind = 0;  ///< since `value` changed
   std::int64_t skipped = 0;       ///< steps without an update, in the whole run
 
@@ -21,14 +22,14 @@ struct LossScale {
   bool may_shrink() const { return value > smallest; }
   /// After a step whose gradients overflowed and were thrown away.
   void shrink() {
-    value = value > 2.0 * smallest ? value / 2.0 : smallest;
+    value = std::max(value / 2.0, smallest);
     steps_behind = 0;
     ++skipped;
   }
   /// After a step that was taken.
   void keep() {
-    if (++steps_behind < patience || value == 1.0) return;
-    value = value < largest ? value * 2.0 : value;
+    if (++steps_behind < patience) return;
+    value = std::min(value * 2.0, largest);
     steps_behind = 0;
   }
 };

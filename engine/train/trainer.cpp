@@ -118,7 +118,7 @@ void TrainingRun::train_step(const Batch& batch) {
   if (std::isfinite(loss) && std::isfinite(norm)) {
     optimizer_.step();
     if (ema_) ema_->update();
-    scale.keep();
+    if (precision_ == DType::f16) scale.keep();  // others have the range of f32: theirs stays 1
   } else if (std::isfinite(loss) && scale.may_shrink()) {
     scale.shrink();  // only the scaled gradients overflowed
   } else {

@@ -63,6 +63,34 @@ TEST_CASE("Mixed precision follows f32, keeps f32 weights, and skips the steps w
   CHECK(scale == 8388608);  // after the first
 }
 
+TEST_CASE("A run in f16 that is resumed amid its overflows ends in the bytes of one left alone") {
+  const TemporaryFolder folder;
+  const std::string eyes = folder / "eyes";
+  expect_success({"synth", "fundus", "--out", eyes, "--count", "30", "--classes", "2", "--size", "64", "--quiet"});
+  const auto run = [&](const std::string& name, const std::string& steps, const Arguments& more = {}) {
+    expect_success(Arguments{"train", "--data", "synth-fundus:" + eyes, "--image-size", "32", "--model", "cbr_tiny_1m"} +
+                   Arguments{"--epochs", "1", "--batch-size", "4", "--max-steps", steps, "--lr", "0.01"} +
+                   Arguments{"--precision", "f16", "--loss-scale", "1048576", "--device", "cuda-emulated"} +
+                   Arguments{"--output-dir", folder / name, "--log-every", "1", "--quiet"} + more);
+  };
+  run("whole", "5");
+  run("parts", "2");
+  run("parts", "5", {"--resume"});
+  CHECK(read_text(folder / "whole/predictions_val.csv") == read_text(folder / "parts/predictions_val.csv"));
+  // Some steps were skipped, and not all: both halves of the loss scale's state matter.
+  const auto whole = figures(folder / "whole"), parts = figures(folder / "parts");
+  double skipped = 0;
+  for (const auto& [what, value] : whole) {
+    INFO(what);
+    if (what.ends_with("skipped_steps")) skipped = std::max(skipped, value);
+    if (what.find(" train ") == std::string::npos || what.ends_with(" loss")) continue;
+    CHECK(std::isnan(parts.at(what)) == std::isnan(value));  // the norm of gradients that overflowed
+    if (!std::isnan(value)) CHECK(parts.at(what) == value);
+  }
+  CHECK(skipped > 0);
+  CHECK(skipped < 5);
+}
+
 TEST_CASE("A run on cuda-emulated follows one on cpu: losses, gradient norms, validation") {
   const TemporaryFolder folder;
   const std::string eyes = folder / "eyes";

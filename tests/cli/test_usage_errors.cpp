@@ -54,6 +54,7 @@ TEST_CASE("Unknown models, data sources and splits name the nearest") {
   expect_error(train, 2, {"unknown data source 'mnits:", "did you mean 'mnist'?"});
   CHECK_FALSE(std::filesystem::exists(folder / "run"));
   expect_error({"eval", "--run", done.run, "--split", "tset"}, 2, {"unknown split 'tset'", "train, val, test"});
+  expect_error({"bench", "step", "--precision", "bf16"}, 2, {"device cpu computes in f32", "found bf16"});
   expect_error({"bench", "step", "--model", "resnet19"}, 2, {"unknown model 'resnet19'", "did you mean 'resnet1"});
 }
 

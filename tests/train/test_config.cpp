@@ -57,11 +57,12 @@ TEST_CASE("16 bits are refused where the device has none of them") {
 
 TEST_CASE("Loss scale halves at an overflow, doubles after enough steps, and stays within its bounds") {
   LossScale s;
-  for (int i = 0; i < 3 * LossScale::patience; ++i) s.keep();
-  CHECK(s.value == 1.0);  // nothing to scale
   CHECK_FALSE(s.may_shrink());
-  s.value = 4.0;
-  s.steps_behind = 0;
+  s.shrink();
+  CHECK(s.value == LossScale::smallest);
+  for (int i = 0; i < LossScale::patience; ++i) s.keep();
+  CHECK(s.value == 2.0);  // it grows from its smallest, too
+  s = {4.0, 0, 0};
   for (int i = 1; i < LossScale::patience; ++i) s.keep();
   CHECK(s.value == 4.0);
   s.shrink();
@@ -71,7 +72,7 @@ TEST_CASE("Loss scale halves at an overflow, doubles after enough steps, and sta
   s.keep();
   CHECK(s.value == 4.0);
   CHECK(s.skipped == 1);
-  s.value = LossScale::largest;
+  s.value = 0.75 * LossScale::largest;
   for (int i = 0; i < LossScale::patience; ++i) s.keep();
   CHECK(s.value == LossScale::largest);
 }
