@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 
 #include "bench/training.h"
 #include "engine/tensor/allocator.h"
@@ -33,6 +32,7 @@ class Counter final : public gpu::LaunchObserver, public OpObserver {
   }
   void after(Backend&, std::string_view, const std::function<void(const TensorVisitor&)>&) override {}
 
+  void clear() { by_op_.clear(); }
   StepLaunches result() const {
     StepLaunches r;
     r.total.op = "total";
@@ -63,6 +63,7 @@ class Watching {
     cuda_emulated::device_context().observer = &counter;
   }
   ~Watching() {
+    cuda_emulated::device_context().synchronize();  // what is queued is left out, too
     cuda_emulated::device_context().observer = nullptr;
     emulator::set_launch_hook(former_);
   }
@@ -80,21 +81,14 @@ StepLaunches count_launches(StepOptions options) {
   register_cpu_backend();  // networks are built there
   cuda_emulated::register_cuda_backend();
   options.device = Device::cuda_emulated;
-  Counter counter(options.precision), warm_up(options.precision);
-  std::size_t peak;
-  {
-    std::optional<Training> training;
-    {
-      const Watching watching(warm_up);
-      training.emplace(options);
-    }
-    const Watching watching(counter);
-    allocator_of(options.device).reset_peak();
-    training->step();
-    peak = allocator_of(options.device).stats().peak;
-  }
+  Counter counter(options.precision);
+  const Watching watching(counter);
+  Training training(options);
+  counter.clear();
+  allocator_of(options.device).reset_peak();
+  training.step();
   StepLaunches r = counter.result();
-  r.peak_tensor_bytes = peak;
+  r.peak_tensor_bytes = allocator_of(options.device).stats().peak;
   return r;
 }
 

@@ -11,9 +11,9 @@ struct ResNetSpec {
   std::array<int, 4> depths;  // blocks of each stage
 };
 constexpr ResNetSpec resnet_specs[] = {{"resnet18", false, {2, 2, 2, 2}},
-                                    {"resnet34", false, {3, 4, 6, 3}},
-                                    {"resnet50", true, {3, 4, 6, 3}},
-                                    {"resnet101", true, {3, 4, 23, 3}}};
+                                       {"resnet34", false, {3, 4, 6, 3}},
+                                       {"resnet50", true, {3, 4, 6, 3}},
+                                       {"resnet101", true, {3, 4, 23, 3}}};
 
 // 1x1 projection where the shape of the identity does not fit.
 class Downsample final : public nn::Module {

@@ -6,15 +6,14 @@
 #include <memory>
 
 #include "bench/launches.h"
-#include "tools/input_shape.h"
+#include "tools/step_flags.h"
 
 namespace engine::tools {
 namespace {
 
 struct LaunchesBenchOptions {
   Common common;
-  bench::StepOptions step;
-  std::string input = "3x224x224", precision = "bf16";
+  StepFlags flags;
 };
 
 void print_row(const bench::OpLaunches& op) {
@@ -26,7 +25,7 @@ void print_row(const bench::OpLaunches& op) {
 
 void print_table(const LaunchesBenchOptions& o, const bench::StepLaunches& r) {
   std::cout << fmt::format("{} batch {} input {} {}: {} launches, {:.2f} GB declared, peak of tensors {:.2f} GB\n",
-                           o.step.model, o.step.batch, o.input, o.precision, r.total.launches, r.total.bytes * 1e-9,
+                           o.flags.step.model, o.flags.step.batch, o.flags.input, o.flags.precision, r.total.launches, r.total.bytes * 1e-9,
                            static_cast<double>(r.peak_tensor_bytes) * 1e-9);
   std::cout << "Nothing was computed or timed: times are what no GPU of the kind can beat, from its data sheet.\n\n";
   std::cout << fmt::format("{:<34} {:>6} {:>9} {:>10} {:>10}", "operation", "calls", "launches", "GB", "GFLOP");
@@ -45,18 +44,15 @@ nlohmann::json to_json(const bench::OpLaunches& op) {
 }
 
 ExitCode run(LaunchesBenchOptions& o) {
-  const Shape input = parse_input(o.input);
-  o.step.channels = input[0], o.step.height = input[1], o.step.width = input[2];
-  o.step.precision = *dtype_named(o.precision);
-  const bench::StepLaunches r = bench::count_launches(o.step);
+  const bench::StepLaunches r = bench::count_launches(o.flags.options());
   if (prints_table(o.common)) print_table(o, r);
   nlohmann::json ops = nlohmann::json::array();
   for (const bench::OpLaunches& op : r.ops) ops.push_back(to_json(op));
   o.common.device = name_of(Device::cuda_emulated);
-  write_json(o.common, {{"model", o.step.model},
-                        {"batch", o.step.batch},
-                        {"input", o.input},
-                        {"precision", o.precision},
+  write_json(o.common, {{"model", o.flags.step.model},
+                        {"batch", o.flags.step.batch},
+                        {"input", o.flags.input},
+                        {"precision", o.flags.precision},
                         {"peak_tensor_bytes", r.peak_tensor_bytes},
                         {"total", to_json(r.total)},
                         {"ops", ops}});
@@ -67,28 +63,14 @@ ExitCode run(LaunchesBenchOptions& o) {
 
 Action set_up_bench_launches(CLI::App& app) {
   auto o = std::make_shared<LaunchesBenchOptions>();
-  o->step.batch = 64;
+  o->flags.step.batch = 64;
+  o->flags.precision = "bf16";
   app.footer(
       "Needs no GPU: the step runs on device cuda-emulated with its kernels left out.\n"
       "Examples:\n"
       "  engine_train bench launches --model resnet50 --batch 64 --precision bf16\n"
       "  engine_train bench launches --model cbr_tiny --classes 5 --precision f32 --json launches.json");
-  app.add_option("--model", o->step.model, "Network (see engine_train models)")
-      ->capture_default_str()
-      ->type_name("NAME");
-  app.add_option("--classes", o->step.classes, "Classes of the head")
-      ->capture_default_str()
-      ->check(CLI::Range(2, 100000));
-  app.add_option("--batch,--batch-size", o->step.batch, "Images a step")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 65536));
-  app.add_option("--input", o->input, "Channels, height and width of an image")
-      ->capture_default_str()
-      ->type_name("CxHxW");
-  app.add_option("--precision", o->precision, "Element type of activations: f32, bf16 or f16")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"f32", "bf16", "f16"}));
-  app.add_flag("--recompute", o->step.recompute, "Recompute activations in backward");
+  add_step_flags(app, o->flags);
   add_json_flag(app, o->common);
   return [o] { return run(*o); };
 }

@@ -23,9 +23,9 @@ class Lookup {
   std::string missing_;
 };
 
-std::string version_text(std::size_t v) { return fmt::format("{}.{}.{}", v / 10000, v / 100 % 100, v % 100); }
-
 }  // namespace
+
+std::string version_text(std::size_t v) { return fmt::format("{}.{}.{}", v / 10000, v / 100 % 100, v % 100); }
 
 std::variant<Api, NoApi> load_api(const std::string& library) {
   void* opened = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);

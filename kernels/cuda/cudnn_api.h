@@ -15,6 +15,8 @@ namespace engine::gpu::cudnn {
 constexpr std::size_t oldest_version = 90800, first_unknown_version = 100000;
 constexpr const char* library_name = "libcudnn_graph.so.9";
 
+std::string version_text(std::size_t version);  ///< "9.8.0"
+
 /// Status codes are ints, 0 is success; handles, descriptors and streams are pointers.
 struct Api {
   std::size_t (*get_version)();

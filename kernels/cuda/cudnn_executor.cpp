@@ -51,9 +51,7 @@ MachineExecutor machine_executor(void* stream) {
   const Api& api = std::get<Api>(answer);
   try {
     describe(api, {});  // what plans will ask for must be there
-    const std::size_t v = api.version();
-    return {std::make_unique<Executor>(api, DeviceChoice{}, stream),
-            fmt::format("cuDNN {}.{}.{}", v / 10000, v / 100 % 100, v % 100)};
+    return {std::make_unique<Executor>(api, DeviceChoice{}, stream), "cuDNN " + version_text(api.version())};
   } catch (const CudnnError& e) {
     return {nullptr, fmt::format("own kernels: {}", e.what())};
   }
