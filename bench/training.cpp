@@ -25,6 +25,7 @@ Training::Training(const StepOptions& o) : model_(models::make_model(o.model, {o
 
 double Training::step() {
   double loss_value;
+  nn::round_conv_weights(*model_, images_.dtype());
   {
     Tape tape;
     const Variable loss = softmax_cross_entropy(cast((*model_)(Variable(images_)), DType::f32), labels_);

@@ -165,6 +165,13 @@ void check_ema(const std::vector<Tensor>& averages, const std::vector<Tensor>& v
   for (std::size_t i = 0; i < averages.size(); ++i) check_same_shape("ema_", averages[i], values[i]);
 }
 
+void check_cast_all(const std::vector<Tensor>& xs, DType dtype) {
+  if (!is_floating(dtype)) throw UsageError("cast_all: expected a floating type, found {}", name_of(dtype));
+  for (const Tensor& x : xs)
+    if (!is_floating(x.dtype()) || x.dtype() != xs[0].dtype())
+      throw UsageError("cast_all: expected tensors of one floating type, found {} and {}", xs[0].str(), x.str());
+}
+
 void check_slots(std::string_view op, const std::vector<OptimizerSlot>& slots, bool needs_m, bool needs_v) {
   for (const OptimizerSlot& s : slots) {
     const Shape& shape = s.param.shape();

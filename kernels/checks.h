@@ -15,6 +15,8 @@ void check_shape(std::string_view op, std::string_view name, const Tensor& t, co
 /// Axes are distinct and inside the rank.
 void check_axes(std::string_view op, const Tensor& x, const std::vector<int>& axes);
 void check_axis(std::string_view op, const Tensor& x, int axis);
+/// Floating tensors of one type, and a floating type to cast them to.
+void check_cast_all(const std::vector<Tensor>& xs, DType dtype);
 
 /// x [N,C,...]; weight, bias, mean and var [C], mean and var both or (in training) none; residual of x's shape or absent.
 void check_batch_norm(std::string_view op, const Tensor& x, const Tensor& residual, const Tensor& weight,

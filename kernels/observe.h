@@ -70,6 +70,8 @@ auto observe(Backend& backend, std::string_view op, F&& f) {
       };
       if constexpr (std::same_as<Result, Tensor>) {
         defined_only(result);
+      } else if constexpr (std::same_as<Result, std::vector<Tensor>>) {
+        for (const Tensor& t : result) defined_only(t);
       } else if constexpr (requires { result.visit(visitor); }) {
         result.visit(defined_only);
       }

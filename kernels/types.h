@@ -36,14 +36,15 @@ Shape conv2d_output_shape(const Shape& x, const Shape& w, const Conv2dParams& p)
 struct Conv2dNeeds {
   bool dx = true, dw = true, db = false;
 };
+/// Element type beside activations x of the gradients of a convolution's weight and bias, and of what batch norm has one
+/// of for each channel: f32 where x has 16 bits. Sums over a whole batch would lose what f32 weights can still take;
+/// running averages would stand still, and rounded statistics would move the ReLU's mask.
+constexpr DType parameter_dtype(DType x) { return size_of(x) == 2 ? DType::f32 : x; }
+
 struct Conv2dGrads {
   Tensor dx, dw, db;
   void visit(const TensorVisitor& f) const { f(dx), f(dw), f(db); }
 };
-
-/// Element type of what batch norm has one of for each channel (weight, bias, statistics, their gradients): f32 where x
-/// has 16 bits, whose running averages would stand still and whose rounded statistics would move the ReLU's mask.
-constexpr DType channel_dtype(DType x) { return size_of(x) == 2 ? DType::f32 : x; }
 
 struct BatchNormParams {
   double eps = conventions::batch_norm_eps;

@@ -24,7 +24,8 @@ struct Input {
   bool integer = false;        ///< i64 whatever element type is tested
   bool differentiable = true;  ///< a gradient is asked for and checked
   bool written = false;        ///< the contract says it is written; all others must come back untouched
-  bool channel = false;        ///< one value a channel of a batch norm: of channel_dtype()
+  bool channel = false;        ///< one value a channel of a batch norm: of parameter_dtype()
+  bool wide_gradient = false;  ///< only its gradient is of parameter_dtype(): of a convolution
   bool plain = false;          ///< the contract has it in plain layout (parameters); others come in any layout
 };
 

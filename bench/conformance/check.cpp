@@ -24,7 +24,7 @@ struct Place {
 void compare_entry(const Entry& found, const Entry& truth, const Place& at, Report& report) {
   // What is f64 in the truth has the type under test here, unless a cast asked for f64.
   const bool cast = at.config.direct && found.dtype == truth.dtype;
-  const DType tested = truth.channel ? channel_dtype(at.options.dtype) : at.options.dtype;
+  const DType tested = truth.channel ? parameter_dtype(at.options.dtype) : at.options.dtype;
   const DType expected = truth.dtype == DType::f64 && !cast ? tested : truth.dtype;
   if (found.shape != truth.shape || found.dtype != expected)
     return report.note(infinity,

@@ -20,8 +20,8 @@ Conv2dParams params(std::array<std::int64_t, 2> stride, Padding2d padding,
 Config config_of(Data& data, const Conv& c) {
   Config out;
   out.name = fmt::format("{} {}*{}", c.name, c.x.str(), c.w.str());
-  out.inputs = {data.normal("x", c.x), plain(data.normal("w", c.w))};
-  if (c.bias) out.inputs.push_back(data.normal("b", {c.w[0]}));
+  out.inputs = {data.normal("x", c.x), plain(wide_gradient(data.normal("w", c.w)))};
+  if (c.bias) out.inputs.push_back(wide_gradient(data.normal("b", {c.w[0]})));
   out.function = [p = c.p](const Variables& v) { return conv2d(v[0], v[1], v.size() > 2 ? v[2] : Variable(), p); };
   const Shape y = conv2d_output_shape(c.x, c.w, c.p);
   const std::int64_t taps = c.w[1] * c.w[2] * c.w[3];

@@ -32,6 +32,10 @@ inline Input channel(Input x) {
   x.channel = true;
   return x;
 }
+inline Input wide_gradient(Input x) {
+  x.wide_gradient = true;
+  return x;
+}
 inline Input plain(Input x) {
   x.plain = true;
   return x;

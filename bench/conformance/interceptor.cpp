@@ -6,12 +6,16 @@
 namespace engine::conformance {
 namespace {
 
-// The tensors of a result: a tensor, or a struct of nothing else.
+// The tensors of a result: a tensor, several, or a struct of nothing else.
 template <class R>
 std::vector<Tensor*> tensors_of(R& r) {
   const Tensor t;
   if constexpr (std::same_as<R, Tensor>) {
     return {&r};
+  } else if constexpr (std::same_as<R, std::vector<Tensor>>) {
+    std::vector<Tensor*> all;
+    for (Tensor& one : r) all.push_back(&one);
+    return all;
   } else if constexpr (requires { R{t, t, t, t}; }) {
     auto& [a, b, c, d] = r;
     return {&a, &b, &c, &d};

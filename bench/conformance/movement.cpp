@@ -67,6 +67,24 @@ std::vector<Config> cast_configs(std::uint64_t seed) {
   return list;
 }
 
+std::vector<Config> cast_all_configs(std::uint64_t seed) {
+  std::vector<Config> list;
+  Data data(seed, "cast_all");
+  for (DType to : {DType::f32, DType::f16, DType::bf16}) {
+    const auto all = [to](Backend& b, const Tensors& in) { return b.cast_all(in, to); };
+    // A piece and a rest, less than a vector, nothing, a scalar.
+    list.push_back(direct(fmt::format("five to {}", name_of(to)),
+                          {constant(data.normal("a", {4099}, 0, 30)), constant(data.normal("b", {2, 17, 5, 3})),
+                           constant(data.normal("c", {0, 3})), constant(data.normal("d", {})),
+                           constant(data.normal("e", {31}))},
+                          all));
+    Input odd = constant(data.normal("x", {5}));
+    odd.values = {nan, inf, -inf, 1e30, -1e30};
+    list.push_back(direct(fmt::format("odd values to {}", name_of(to)), {constant(data.normal("a", {3})), odd}, all));
+  }
+  return list;
+}
+
 std::vector<Config> fill_configs(std::uint64_t seed) {
   std::vector<Config> list;
   Data data(seed, "fill_");
@@ -129,6 +147,12 @@ std::vector<Case> movement_cases() {
        cast_configs,
        [](std::uint64_t seed) {
          return large(seed, [](Backend& b, const Tensors& in) { return Tensors{b.cast(in[0], DType::i32)}; });
+       }},
+      {"cast_all",
+       {"cast_all"},
+       cast_all_configs,
+       [](std::uint64_t seed) {
+         return large(seed, [](Backend& b, const Tensors& in) { return b.cast_all({in[0], in[0]}, DType::bf16); });
        }},
       {"fill_",
        {"fill_"},

@@ -29,7 +29,7 @@ Tensor make(const Input& input, const Call& how, std::size_t position) {
   const Device device = how.backend.device();
   const std::vector<double>& values = input.values;
   if (input.integer) return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), input.shape, device);
-  const auto type = [&](DType dtype) { return input.channel ? channel_dtype(dtype) : dtype; };
+  const auto type = [&](DType dtype) { return input.channel ? parameter_dtype(dtype) : dtype; };
   std::vector<double> numbers(values);
   for (double& v : numbers) v = rounded(v, type(how.rounding));
   const Tensor x = from_vector(numbers, input.shape, device, type(how.dtype));
@@ -127,7 +127,8 @@ Outcome call(const Config& config, const Call& how) {
     }
     for (std::size_t i = 0; i < inputs.size(); ++i)
       if (config.inputs[i].differentiable)
-        results.push_back({"gradient of " + config.inputs[i].name, variables[i].grad(), config.inputs[i].channel});
+        results.push_back({"gradient of " + config.inputs[i].name, variables[i].grad(),
+                           config.inputs[i].channel || config.inputs[i].wide_gradient});
   }
   Outcome outcome;
   outcome.broken_rules = audited.broken_rules();

@@ -39,7 +39,7 @@ struct Entry {
   DType dtype;
   std::vector<std::byte> bytes;  ///< row-major
   std::vector<double> values;    ///< the same as numbers
-  bool channel = false;          ///< of channel_dtype()
+  bool channel = false;          ///< of parameter_dtype()
 };
 
 struct Outcome {

@@ -43,6 +43,12 @@ const Tensor& Variable::grad() const {
   return gradient_ ? gradient_->value : none;
 }
 
+Variable Variable::with_value(Tensor value) const {
+  Variable v(std::move(value));
+  v.gradient_ = gradient_;
+  return v;
+}
+
 void Variable::clear_grad() {
   if (gradient_) gradient_->value = {};
 }

@@ -35,6 +35,10 @@ class Variable {
   const Tensor& grad() const;
   const std::shared_ptr<Gradient>& gradient() const { return gradient_; }
 
+  /// Other numbers with the same place for a gradient: a 16-bit copy of an f32 weight. Only for functions whose gradient
+  /// comes in the leaf's own type (conv2d).
+  Variable with_value(Tensor value) const;
+
   void clear_grad();
   /// Turns a leaf into a constant or back. Drops the gradient.
   void set_requires_grad(bool on);

@@ -17,9 +17,15 @@ Conv2dParams square(std::int64_t stride, std::int64_t padding) {
   return p;
 }
 
-// A parameter, in the type of the activations it meets: under mixed precision these have 16 bits and it has 32.
-Variable beside(const Variable& x, const Parameter& p) { return cast(p.variable, x.value().dtype()); }
-Variable beside(const Variable& x, const Parameter* p) { return p ? beside(x, *p) : Variable(); }
+// A parameter in the type of the activations it meets: under mixed precision these have 16 bits and it has 32. For
+// convolutions, which leave its gradient in 32 bits.
+Variable beside(const Variable& x, Parameter& p) {
+  const DType dtype = x.value().dtype();
+  return p.variable.value().dtype() == dtype ? p.variable : p.variable.with_value(p.rounded(dtype));
+}
+Variable beside(const Variable& x, Parameter* p) { return p ? beside(x, *p) : Variable(); }
+// For products, whose gradients have the type of their factors.
+Variable cast_beside(const Variable& x, const Parameter& p) { return cast(p.variable, x.value().dtype()); }
 
 }  // namespace
 
@@ -86,7 +92,9 @@ std::string Linear::describe() const {
   return fmt::format("Linear({}, {}{})", weight_shape()[1], weight_shape()[0], bias_ ? "" : ", no bias");
 }
 
-Variable Linear::forward(const Variable& x) { return linear(x, beside(x, weight_), beside(x, bias_)); }
+Variable Linear::forward(const Variable& x) { 
+  return linear(x, cast_beside(x, weight_), bias_ ? cast_beside(x, *bias_) : Variable());
+}
 
 MaxPool2d::MaxPool2d(std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
   params_.kernel = {kernel, kernel};

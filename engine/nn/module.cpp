@@ -80,6 +80,29 @@ std::vector<Buffer*> Module::buffers() {
   return all;
 }
 
+const Tensor& Parameter::rounded(DType dtype) {
+  round_parameters({this}, dtype);
+  return kept.copy;
+}
+
+void round_parameters(const std::vector<Parameter*>& parameters, DType dtype) {
+  std::vector<Parameter*> stale;
+  std::vector<Tensor> values;
+  for (Parameter* p : parameters) {
+    const Tensor& value = p->variable.value();
+    const Storage& from = *value.storage();
+    const Parameter::Rounded& kept = p->kept;
+    if (kept.copy.defined() && kept.copy.dtype() == dtype && kept.storage == from.id() && kept.version == from.version)
+      continue;
+    p->kept = {{}, from.id(), from.version};
+    stale.push_back(p);
+    values.push_back(value);
+  }
+  if (stale.empty()) return;
+  std::vector<Tensor> copies = backend_of(values.front()).cast_all(values, dtype);
+  for (std::size_t i = 0; i < stale.size(); ++i) stale[i]->kept.copy = std::move(copies[i]);
+}
+
 Module* Module::find(std::string_view wanted) {
   for (Module* m : modules())
     if (m->path() == wanted) return m;
@@ -93,6 +116,13 @@ void Module::to(Device device, DType dtype) {
   };
   for (Parameter* p : parameters()) p->variable.set_value(moved(p->variable.value()));
   for (Buffer* b : buffers()) b->value = moved(b->value);
+}
+
+void round_conv_weights(Module& root, DType dtype) {
+  std::vector<Parameter*> weights;
+  for (Parameter* p : root.parameters())
+    if (p->kind == ParameterKind::conv_weight && p->variable.value().dtype() != dtype) weights.push_back(p);
+  round_parameters(weights, dtype);
 }
 
 int set_trainable(Module& root, const std::string& expression, bool trainable) {

@@ -23,7 +23,18 @@ struct Parameter {
   Variable variable;
 
   bool trainable() const { return variable.requires_grad(); }
+  /// Its numbers in another floating type, kept until they change.
+  const Tensor& rounded(DType dtype);
+
+  /// What rounded() keeps.
+  struct Rounded {
+    Tensor copy;
+    std::uint64_t storage = 0, version = 0;  ///< id and version of the storage it was made from
+  } kept{};
 };
+
+/// Fills what Parameter::rounded() keeps, where it is not there yet, in one pass over all of them.
+void round_parameters(const std::vector<Parameter*>& parameters, DType dtype);
 
 /// State that no gradient reaches: running statistics.
 struct Buffer {
@@ -125,6 +136,10 @@ Variable Module::run(F&& f) {
 /// Makes every parameter whose path matches (ECMAScript regex, found anywhere) trainable or not. Returns how many
 /// match; throws UsageError when none does, or when the expression is malformed.
 int set_trainable(Module& root, const std::string& regex, bool trainable);
+
+/// Rounds the convolutions' weights for activations of this type, in one pass; nothing where they have it. Without it
+/// each is rounded when it is met.
+void round_conv_weights(Module& root, DType dtype);
 
 /// Number of elements of all parameters.
 std::int64_t parameter_count(Module& root);

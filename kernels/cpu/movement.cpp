@@ -58,6 +58,13 @@ Tensor CpuBackend::do_cast(const Tensor& x, DType dtype) {
   return y;
 }
 
+std::vector<Tensor> CpuBackend::do_cast_all(const std::vector<Tensor>& xs, DType dtype) {
+  check_cast_all(xs, dtype);
+  std::vector<Tensor> ys;
+  for (const Tensor& x : xs) ys.push_back(do_cast(x, dtype));
+  return ys;
+}
+
 void CpuBackend::do_fill_(const Tensor& x, double value) {
   for_each_piece(x, [&](std::int64_t, void* to, std::int64_t n) { cpu::fill(x.dtype(), to, value, n); });
   cpu::zero_padding(x);

@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(sum_columns* sum_rows)
 }
 
 template <class T>
-void column_sums(Context& c, const T* x, T* y, std::int64_t rows, std::int64_t columns) {
+void column_sums(Context& c, const T* x, float* y, std::int64_t rows, std::int64_t columns) {
   if (columns == 0) return;
   const std::int64_t tiles = (columns + sum_columns - 1) / sum_columns;
   const int splits = splits_for(c, tiles, rows, 8 * sum_rows);
@@ -46,7 +46,7 @@ void column_sums(Context& c, const T* x, T* y, std::int64_t rows, std::int64_t c
   launch<column_sums_kernel<T>>(
       c, {{static_cast<unsigned>(tiles), static_cast<unsigned>(splits)}, {sum_columns, sum_rows}},
       {items * sizeof(T), items}, x, pointer<float>(partial), rows, columns, (rows + splits - 1) / splits);
-  sum_splits<T>(c, partial, nullptr, y, columns, splits, columns);
+  sum_splits<float>(c, partial, nullptr, y, columns, splits, columns);
 }
 
 }  // namespace engine::ENGINE_CUDA_NS

@@ -34,14 +34,14 @@ static void input_gradient(Context& c, const ConvGeometry& g, const Tensor& w, c
   });
 }
 
-// dw[o, tap, c] = sum over pixels of dy[pixel, o] times the patch of x at that pixel.
+// dw[o, tap, c] = sum over pixels of dy[pixel, o] times the patch of x at that pixel; f32.
 template <class T>
 static void weight_gradient(Context& c, const ConvGeometry& g, const Tensor& x, const Tensor& dy, const Tensor& dw) {
   const bool packs = g.taps > 1 && g.group_in > 1;
   const Tensor packed = packs ? empty(c, dw.shape(), dw.dtype()) : dw;
   const int columns = g.taps * g.group_in, pixels = static_cast<int>(g.out_pixels());
-  const GemmOutput<T> out{pointer<T>(packed), nullptr, nullptr, columns, std::int64_t{columns} * g.group_out,
-                          dw.numel()};
+  const GemmOutput<float> out{pointer<float>(packed), nullptr, nullptr, columns,
+                              std::int64_t{columns} * g.group_out, dw.numel()};
   constexpr int widest = static_cast<int>(16 / sizeof(T));
   const bool fits = g.group_in % widest == 0 && g.group_out % widest == 0 && aligned(pointer<T>(x), pointer<T>(dy));
   with_vector<T>(fits, [&](auto v) {
@@ -75,15 +75,15 @@ Conv2dGrads conv2d_backward(Context& c, const Tensor& x_any, const Tensor& w_any
     }
     if (needs.dw) {
       const Tensor x = to_channels_last(c, x_any);
-      grads.dw = empty(c, w.shape(), w.dtype());
+      grads.dw = empty(c, w.shape(), DType::f32);
       if (g.depthwise())
         depthwise_weight_gradient(c, g, x, dy, grads.dw);
       else if (!cudnn_weight_gradient(c, g, x, dy, grads.dw, p))
         weight_gradient<T>(c, g, x, dy, grads.dw);
     }
     if (needs.db) {
-      grads.db = empty(c, {g.out_channels}, x_any.dtype());
-      column_sums<T>(c, pointer<const T>(dy), pointer<T>(grads.db), g.out_pixels(), g.out_channels);
+      grads.db = empty(c, {g.out_channels}, DType::f32);
+      column_sums<T>(c, pointer<const T>(dy), pointer<float>(grads.db), g.out_pixels(), g.out_channels);
     }
   });
   return grads;

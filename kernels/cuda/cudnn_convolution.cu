@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/cuda/movement.h"
+
 namespace engine::ENGINE_CUDA_NS {
 
 using gpu::cudnn::Direction;
@@ -56,11 +58,14 @@ bool cudnn_input_gradient(Context& c, const ConvGeometry& g, const Tensor& w, co
 
 bool cudnn_weight_gradient(Context& c, const ConvGeometry& g, const Tensor& x, const Tensor& dy, const Tensor& dw,
                            const Conv2dParams& p) {
-  const Plan* found = plan(Direction::weight_gradient, x, dw, dy, p);
+  // Beside 16 bits, no engine writes f32: what it wrote is cast.
+  const Tensor narrow = x.dtype() == dw.dtype() ? dw : empty(c, dw.shape(), x.dtype());
+  const Plan* found = plan(Direction::weight_gradient, x, narrow, dy, p);
   if (!found) return false;
-  const Tensor packed = reorders(g) ? empty(c, dw.shape(), dw.dtype()) : dw;
+  const Tensor packed = reorders(g) ? empty(c, dw.shape(), x.dtype()) : narrow;
   run(c, *found, x, packed, dy);
-  if (reorders(g)) transpose_matrices(c, dw.dtype(), packed.raw(), dw.raw(), g.out_channels, g.taps, g.group_in);
+  if (reorders(g)) transpose_matrices(c, x.dtype(), packed.raw(), narrow.raw(), g.out_channels, g.taps, g.group_in);
+  if (narrow.storage() != dw.storage()) cast_into(c, narrow, dw);
   return true;
 }
 

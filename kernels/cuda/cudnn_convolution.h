@@ -11,7 +11,7 @@ namespace engine::ENGINE_CUDA_NS {
 void set_cudnn(gpu::cudnn::Executor* executor);
 
 /// False, and nothing done, where cuDNN does not compute it. x, y and their gradients have channels-last memory, w and
-/// its gradient are plain. All have one type.
+/// its gradient are plain. All have one type but dw, which is f32.
 bool cudnn_forward(Context& c, const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& y,
                    const Conv2dParams& p);
 bool cudnn_input_gradient(Context& c, const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& dx,

@@ -65,14 +65,18 @@ Tensor clone(Context& c, const Tensor& x) {
 Tensor cast(Context& c, const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return clone(c, x);
   Tensor y = empty_like(c, x, x.shape(), dtype);
+  cast_into(c, x, y);
+  return y;
+}
+
+void cast_into(Context& c, const Tensor& x, const Tensor& y) {
   with_any(x.dtype(), [&](auto from) {
-    with_any(dtype, [&](auto to) {
+    with_any(y.dtype(), [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);
       if constexpr (!std::is_same_v<From, To>) map(c, x.numel(), 1, Same{}, pointer<To>(y), pointer<const From>(x));
     });
   });
-  return y;
 }
 
 void fill_(Context& c, const Tensor& x, double value) {

@@ -9,6 +9,9 @@ Tensor from_host(Context& c, const void* host, const Shape& shape, DType dtype);
 void to_host(Context& c, const Tensor& x, void* host);
 Tensor clone(Context& c, const Tensor& x);
 Tensor cast(Context& c, const Tensor& x, DType dtype);
+std::vector<Tensor> cast_all(Context& c, const std::vector<Tensor>& xs, DType dtype);
+/// x's numbers into y, of the same layout and another type.
+void cast_into(Context& c, const Tensor& x, const Tensor& y);
 void fill_(Context& c, const Tensor& x, double value);
 void copy_(Context& c, const Tensor& dst, const Tensor& src);
 bool has_nonfinite(Context& c, const Tensor& x);

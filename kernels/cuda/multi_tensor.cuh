@@ -24,9 +24,8 @@ struct MultiTensorRow {
 };
 
 /// The piece of block `piece`: its row (by bisection, the same for all threads) and first element.
-template <class T>
-__device__ __forceinline__ MultiTensorRow<T> row_of_piece(const MultiTensorRow<T>* table, int rows, std::int64_t piece,
-                                                          std::int64_t& begin) {
+template <class Row>
+__device__ __forceinline__ Row row_of_piece(const Row* table, int rows, std::int64_t piece, std::int64_t& begin) {
   int low = 0, high = rows - 1;
   while (low < high) {
     const int middle = (low + high + 1) / 2;
@@ -39,11 +38,11 @@ __device__ __forceinline__ MultiTensorRow<T> row_of_piece(const MultiTensorRow<T
   return table[low];
 }
 
-/// The table on the host while it grows.
-template <class T>
-class MultiTensorTable {
+/// The table on the host while it grows. A row is a struct with `n` and `first_piece` as above.
+template <class Row>
+class PieceTable {
  public:
-  void add(MultiTensorRow<T> row) {
+  void add(Row row) {
     if (row.n == 0) return;
     row.first_piece = pieces_;
     pieces_ += (row.n + piece_size - 1) / piece_size;
@@ -57,14 +56,14 @@ class MultiTensorTable {
   std::int64_t elements() const { return elements_; }
   /// The table as device memory; the tensor must live until the launch is queued.
   Tensor upload(Context& c) const {
-    const auto bytes = static_cast<std::int64_t>(rows_.size() * sizeof(MultiTensorRow<T>));
+    const auto bytes = static_cast<std::int64_t>(rows_.size() * sizeof(Row));
     Tensor t = c.empty({bytes}, DType::u8);
     c.upload(t.raw(), rows_.data(), static_cast<std::size_t>(bytes));
     return t;
   }
 
  private:
-  std::vector<MultiTensorRow<T>> rows_;
+  std::vector<Row> rows_;
   std::int64_t pieces_ = 0, elements_ = 0;
 };
 

@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(piece_threads)
 }
 
 template <class T, class Step>
-static void launch_step(Context& c, const MultiTensorTable<T>& table, const Step& step, int arrays_moved, double flops) {
+static void launch_step(Context& c, const PieceTable<MultiTensorRow<T>>& table, const Step& step, int arrays_moved, double flops) {
   if (table.empty()) return;
   const Tensor rows = table.upload(c);
   const double n = static_cast<double>(table.elements());
@@ -124,7 +124,7 @@ static void update(Context& c, std::string_view op, const std::vector<OptimizerS
   if (slots.empty()) return;
   with_floating(op, slots[0].param, [&](auto sample) {
     using T = decltype(sample);
-    MultiTensorTable<T> table;
+    PieceTable<MultiTensorRow<T>> table;
     std::vector<Tensor> grads;  // in plain layout
     for (const OptimizerSlot& s : slots) {
       check_type_and_layout(op, s.param, slots[0].param.dtype());
@@ -175,7 +175,7 @@ void ema_(Context& c, const std::vector<Tensor>& averages, const std::vector<Ten
   if (averages.empty()) return;
   with_floating("ema_", averages[0], [&](auto sample) {
     using T = decltype(sample);
-    MultiTensorTable<T> table;
+    PieceTable<MultiTensorRow<T>> table;
     std::vector<Tensor> plain;
     for (std::size_t i = 0; i < averages.size(); ++i) {
       check_type_and_layout("ema_", averages[i], averages[0].dtype());
@@ -252,7 +252,7 @@ Tensor clip_grad_norm_(Context& c, const std::vector<Tensor>& grads, double max_
   Tensor norm = empty(c, {}, grads[0].dtype());
   with_floating("clip_grad_norm_", grads[0], [&](auto sample) {
     using T = decltype(sample);
-    MultiTensorTable<T> table;
+    PieceTable<MultiTensorRow<T>> table;
     for (const Tensor& g : grads) {
       if (g.dtype() != grads[0].dtype())
         throw UsageError("clip_grad_norm_: {} is not of type {}", g.str(), name_of(grads[0].dtype()));

@@ -67,8 +67,8 @@ BatchNormGrads backward(const Tensor& x_, const Tensor& y_, const Tensor& weight
   }
   BatchNormGrads grads;
   grads.dx = reference::store(dx, x_.shape(), x_.dtype());
-  grads.dweight = reference::store(dweight, {g.c}, channel_dtype(x_.dtype()));
-  grads.dbias = reference::store(dbias, {g.c}, channel_dtype(x_.dtype()));
+  grads.dweight = reference::store(dweight, {g.c}, parameter_dtype(x_.dtype()));
+  grads.dbias = reference::store(dbias, {g.c}, parameter_dtype(x_.dtype()));
   if (need_residual) grads.dresidual = reference::store(dy, x_.shape(), x_.dtype());
   return grads;
 }
@@ -111,7 +111,7 @@ BatchNormResult ReferenceBackend::do_batch_norm_train(const Tensor& x_, const Te
   }
   BatchNormResult r;
   r.y = normalized(x_, residual, weight, bias, mean, inv_std, p.relu);
-  const DType saved = channel_dtype(x_.dtype());
+  const DType saved = parameter_dtype(x_.dtype());
   r.mean = reference::store(mean, {g.c}, saved);
   r.inv_std = reference::store(inv_std, {g.c}, saved);
   r.shift = reference::store(to_vector<double>(bias), {g.c}, saved);

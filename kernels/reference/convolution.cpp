@@ -134,8 +134,9 @@ Conv2dGrads ReferenceBackend::do_conv2d_backward(const Tensor& x, const Tensor& 
   const Dense dy(dy_);
   Conv2dGrads grads;
   if (needs.dx) grads.dx = reference::store(input_gradient(g, Dense(w), dy), x.shape(), x.dtype());
-  if (needs.dw) grads.dw = reference::store(weight_gradient(g, Dense(x), dy), w.shape(), w.dtype());
-  if (needs.db) grads.db = do_sum(dy_, {0, 2, 3}, false);
+  const DType wide = parameter_dtype(x.dtype());
+  if (needs.dw) grads.dw = reference::store(weight_gradient(g, Dense(x), dy), w.shape(), wide);
+  if (needs.db) grads.db = do_sum(do_cast(dy_, wide), {0, 2, 3}, false);
   return grads;
 }
 

@@ -64,6 +64,13 @@ Tensor ReferenceBackend::do_cast(const Tensor& x, DType dtype) {
   return is_floating(x.dtype()) ? convert<double>(x, dtype) : convert<std::int64_t>(x, dtype);
 }
 
+std::vector<Tensor> ReferenceBackend::do_cast_all(const std::vector<Tensor>& xs, DType dtype) {
+  check_cast_all(xs, dtype);
+  std::vector<Tensor> ys;
+  for (const Tensor& x : xs) ys.push_back(do_cast(x, dtype));
+  return ys;
+}
+
 void ReferenceBackend::do_fill_(const Tensor& x, double value) {
   const Tensor filled = do_cast(reference::store(reference::Doubles(static_cast<std::size_t>(x.numel()), value), x.shape(),
                                                  DType::f64),

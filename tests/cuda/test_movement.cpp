@@ -144,3 +144,29 @@ TEST_CASE("has_nonfinite finds one NaN or infinity wherever it is, and nothing e
   const Tensor whole = on_device(reference().cast(test::normal({31}, DType::f64, 2), DType::i64));
   CHECK(!device::has_nonfinite(context(), whole));
 }
+
+TEST_CASE("cast_all equals cast of each tensor, in one launch") {
+  struct Count final : gpu::LaunchObserver {
+    int launches = 0;
+    void launched(std::string_view, const gpu::LaunchShape&, const gpu::Cost&) override { ++launches; }
+  };
+  for (const DType from : test::floating)
+    for (const DType to : test::floating) {
+      std::vector<Tensor> xs;
+      for (const Shape& s : test::shapes()) xs.push_back(on_device(test::normal(s, from, 40), xs.size() % 2 == 1));
+      Count count;
+      context().observer = &count;
+      const std::vector<Tensor> ys = device::cast_all(context(), xs, to);
+      context().observer = nullptr;
+      if (from != to) CHECK(count.launches == 1);
+      REQUIRE(ys.size() == xs.size());
+      for (std::size_t i = 0; i < xs.size(); ++i) {
+        CHECK(device::channels_last(ys[i]) == device::channels_last(xs[i]));
+        CHECK(same_bits(to_reference(ys[i]), to_reference(device::cast(context(), xs[i], to))));
+      }
+    }
+  CHECK(device::cast_all(context(), {}, DType::f16).empty());
+  const Tensor half = on_device(test::normal({3}, DType::f16, 41)), full = on_device(test::normal({3}, DType::f32, 42));
+  CHECK_THROWS_AS(device::cast_all(context(), {half, full}, DType::bf16), UsageError);
+  CHECK_THROWS_AS(device::cast_all(context(), {full}, DType::i32), UsageError);
+}

@@ -150,6 +150,8 @@ std::vector<Wrong> elementwise_and_shape() {
          b.copy_(k.t({2, 3}), k.t({3, 2}));
        }},
       {"copy_", [](Backend& b, const Bench& k) { b.copy_(k.t({2}), k.labels({2})); }},
+      {"cast_all", [](Backend& b, const Bench& k) { b.cast_all({k.t({2}), k.labels({2})}, DType::f32); }},
+      {"cast_all", [](Backend& b, const Bench& k) { b.cast_all({k.t({2})}, DType::i64); }},
       {"activation_backward",
        [](Backend& b, const Bench& k) {
          b.activation_backward(k.t({2, 3}), k.t({6}), {});
