@@ -25,6 +25,10 @@ void add_device_flags(CLI::App& app, Common& c) {
                  "cpu; cuda; reference (double-precision loops: slow, exact); cuda-emulated (the CUDA kernels run and "
                  "checked on the CPU: very slow, for learning) [default: cpu]")
       ->type_name("NAME");
+  app.add_flag("--tf32", c.tf32, "cuda: let libraries round f32 factors to TF32 for tensor cores: faster, less exact");
+  app.add_option("--conv", c.conv, "cuda: auto takes cuDNN's convolutions where they are there; own, our kernels")
+      ->check(CLI::IsMember({"auto", "own"}))
+      ->capture_default_str();
   add_threads_flag(app, c);
   app.add_flag("--quiet", c.quiet, "Only errors on standard error");
 }
@@ -45,9 +49,13 @@ Device open_device(const Common& c) {
   const auto device = device_named(name);
   if (!device)
     throw UsageError("unknown device '{}'{} (known: {})", name, did_you_mean(name, known), fmt::join(known, ", "));
+  if (c.tf32 && *device != Device::cuda)
+    throw UsageError("--tf32: device {} computes in full f32; it is for --device cuda", name);
+  if (c.conv != "auto" && *device != Device::cuda && *device != Device::cuda_emulated)
+    throw UsageError("--conv {}: device {} has one kind of convolution; it is for --device cuda", c.conv, name);
   if (*device == Device::cuda) {
 #ifdef ENGINE_HAS_CUDA
-    cuda::register_cuda_backend();
+    cuda::register_cuda_backend({.tf32 = c.tf32, .own_convolutions = c.conv == "own"});
 #else
     throw DeviceError("device 'cuda' is not in this build, as there was no CUDA compiler; use --device cpu");
 #endif

@@ -45,8 +45,10 @@ struct Common {
   std::uint64_t seed = 42;
   bool quiet = false;
   std::string json;  ///< file, "-" for standard output, empty for none
+  bool tf32 = false;
+  std::string conv = "auto";  ///< or "own"
 };
-/// --device, --threads, --quiet.
+/// --device, --threads, --quiet, --tf32, --conv.
 void add_device_flags(CLI::App& app, Common& c);
 /// --threads.
 void add_threads_flag(CLI::App& app, Common& c);

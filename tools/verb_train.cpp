@@ -90,6 +90,8 @@ ExitCode run(const Options& o) {
   config.validate();
   Common common = o.common;
   common.device = config.device;
+  common.tf32 = config.tf32;
+  common.conv = config.conv;
   common.threads = static_cast<int>(config.threads);
   open_device(common);
   // The bits of a run depend on the number of threads, so its record must hold it.

@@ -17,7 +17,21 @@ struct Made {
   std::exception_ptr failure;
 };
 
+// The first `n` of `all` that belong to pictures of which there are `size`.
+template <class T>
+std::vector<T> part(const std::vector<T>& all, std::size_t n, std::size_t size) {
+  return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / size * n)};
+}
+
 }  // namespace
+
+Batch first_of(const Batch& b, std::size_t n) {
+  const std::size_t size = b.size();
+  if (n > size) throw UsageError("the first {} pictures of a batch of {}", n, size);
+  if (n == size) return b;
+  return {part(b.pixels, n, size), part(b.labels, n, size), part(b.targets, n, size), part(b.indices, n, size),
+          b.channels, b.height, b.width};
+}
 
 struct Loader::Impl {
   const Dataset& data;

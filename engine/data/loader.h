@@ -23,6 +23,9 @@ struct Batch {
   std::size_t size() const { return indices.size(); }
 };
 
+/// Its first n pictures.
+Batch first_of(const Batch& batch, std::size_t n);
+
 struct LoaderOptions {
   std::size_t batch_size = 32;
   int workers = 2;             ///< threads; 0: the caller's own

@@ -128,22 +128,30 @@ struct CachingAllocator::Impl {
   std::set<Block*, BySize> free_small, free_large;
   std::unordered_map<void*, Block*> live;
   MemoryStats stats;
+  std::size_t limit = 0;  // of stats.reserved; 0: none
   Block* last = nullptr;  // of the segment of large blocks that grows
 
   std::set<Block*, BySize>& pool(bool small) { return small ? free_small : free_large; }
+
+  bool within_limit(std::size_t more) const { return limit == 0 || stats.reserved + more <= limit; }
+  void* from_system(std::size_t bytes) {
+    if (!within_limit(bytes)) throw std::bad_alloc();
+    return raw->allocate(bytes);
+  }
 
   Block* new_segment(std::size_t size, bool small) {
     const std::size_t bytes = small ? small_segment : round_up(size, size < large_segment ? large_segment : huge_page);
     void* p;
     try {
-      p = raw->allocate(bytes);
+      p = from_system(bytes);
     } catch (const std::bad_alloc&) {
       release_free_segments();
       try {
-        p = raw->allocate(bytes);
+        p = from_system(bytes);
       } catch (const std::bad_alloc&) {
-        throw Error("out of memory: asked for {} bytes with {} in use (peak {}, reserved {})", size, stats.current,
-                    stats.peak, stats.reserved);
+        const std::string allowed = limit == 0 ? "" : fmt::format(", limit {}", limit);
+        throw OutOfMemory("out of memory: asked for {} bytes with {} in use (peak {}, reserved {}{})", size,
+                          stats.current, stats.peak, stats.reserved, allowed);
       }
     }
     stats.reserved += bytes;
@@ -159,6 +167,7 @@ struct CachingAllocator::Impl {
     const bool joins = last->used == 0;
     const std::size_t wanted = joins ? size - last->size : size;  // a free last block was too small
     const std::size_t bytes = round_up(wanted, wanted < large_segment ? large_segment : huge_page);
+    if (!within_limit(bytes)) return nullptr;
     char* const p = static_cast<char*>(raw->extend(last->begin + last->size, bytes));
     if (!p) return nullptr;
     stats.reserved += bytes;
@@ -210,7 +219,7 @@ CachingAllocator::~CachingAllocator() {
 
 void* CachingAllocator::allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
-  if (bytes > (std::size_t{1} << 48)) throw Error("out of memory: asked for {} bytes at once", bytes);
+  if (bytes > (std::size_t{1} << 48)) throw OutOfMemory("out of memory: asked for {} bytes at once", bytes);
   const std::size_t size = round_up(bytes + impl_->raw->gap(), alignment);
   const bool small = size <= small_limit;
   std::lock_guard lock(impl_->mutex);
@@ -265,6 +274,11 @@ void CachingAllocator::deallocate(void* p) noexcept {
     impl_->absorb_next(b);
   }
   pool.insert(b);
+}
+
+void CachingAllocator::set_limit(std::size_t bytes) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->limit = bytes;
 }
 
 MemoryStats CachingAllocator::stats() const {

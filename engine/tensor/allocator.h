@@ -43,11 +43,13 @@ class CachingAllocator {
   CachingAllocator(const CachingAllocator&) = delete;
   CachingAllocator& operator=(const CachingAllocator&) = delete;
 
-  /// Memory for `bytes` (64-byte aligned, contents undefined); nullptr for 0. Throws Error naming the request,
+  /// Memory for `bytes` (64-byte aligned, contents undefined); nullptr for 0. Throws OutOfMemory naming the request,
   /// what is in use and the peak when memory runs out.
   void* allocate(std::size_t bytes);
   /// Gives a block back. `p` comes from allocate() and is given back once.
   void deallocate(void* p) noexcept;
+  /// Most bytes to hold from the system; 0: as many as it gives. What is held already stays.
+  void set_limit(std::size_t bytes);
   MemoryStats stats() const;
   void reset_peak();
   /// Returns wholly free segments to the system.

@@ -101,11 +101,18 @@ void TrainConfig::validate() const {
   require(save_every >= 0, "save-every", save_every, "at least 0");
   require(log_every >= 1, "log-every", log_every, "at least 1");
   require(threads >= 0 && threads <= 4096, "threads", threads, "0 to 4096");
+  require(every >= 1, "every", every, "at least 1");
+  if (!check_backend.empty()) {
+    one_of("check-backend", check_backend, {"cpu", "reference"});
+    if (check_backend == device) throw UsageError("check-backend: {} is the device that is to be checked", device);
+  }
+  require(memory_limit >= 0.0 && memory_limit <= 1e6, "memory-limit", memory_limit, "0 to 1000000");
   require(warmup_epochs < static_cast<double>(epochs), "warmup-epochs", warmup_epochs, "fewer than epochs");
   one_of("on-bad-image", on_bad_image, {"error", "skip"});
   require(channels == 0 || channels == 1 || channels == 3, "channels", channels, "1 or 3, or 0 to see");
   require(resize_short >= 0 && resize_short <= 1 << 14, "resize-short", resize_short, "0 to 16384");
   one_of("schedule-per", schedule_per, {"step", "epoch"});
+  one_of("conv", conv, {"auto", "own"});
   one_of("precision", precision, {"f32", "bf16", "f16"});
   if (precision != "f32" && device == "cpu")
     throw UsageError("precision: device cpu computes in f32; expected f32, found {} (or --device cuda)", precision);

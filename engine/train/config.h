@@ -79,7 +79,12 @@ struct TrainConfig {
   std::int64_t save_every = 0, log_every = 50;
   std::int64_t seed = 42;
   std::string device = "cpu";
+  std::string check_backend;
+  std::int64_t every = 100;
+  bool tf32 = false;
+  std::string conv = "auto";
   std::int64_t threads = 0;
+  double memory_limit = 0.0;
   std::string output_dir;
   bool resume = false;
 

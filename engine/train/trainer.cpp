@@ -8,6 +8,7 @@
 #include "engine/autograd/functions.h"
 #include "engine/autograd/tape.h"
 #include "engine/tensor/allocator.h"
+#include "engine/train/largest_batch.h"
 #include "engine/train/nan_watch.h"
 #include "engine/train/training_run.h"
 #include "kernels/backend.h"
@@ -86,11 +87,8 @@ bool TrainingRun::train_epoch() {
   return false;
 }
 
-void TrainingRun::train_step(const Batch& batch) {
-  if (batch.size() == 0) {  // none of its pictures could be read
-    ++state_.batch;
-    return;
-  }
+// Forward, backward and the update of the weights, or none where gradients overflowed.
+TrainingRun::Step TrainingRun::step_on(const Batch& batch) {
   const double share = static_cast<double>(state_.batch) / static_cast<double>(loader_.batches());
   const double time = static_cast<double>(state_.epoch) + (config_.schedule_per == "step" ? share : 0.0);
   optimizer_.set_lr(schedule_.rate(time));
@@ -99,41 +97,95 @@ void TrainingRun::train_step(const Batch& batch) {
   const Tensor target = target_tensor(batch, setup_.task, device_);
   Tensor images = images_tensor(batch, device_);
   if (precision_ != images.dtype()) images = backend_of(device_).cast(images, precision_);
+  nn::round_conv_weights(model_, precision_);
   const std::vector<nn::Parameter*> parameters = model_.parameters();
   LossScale& scale = state_.loss_scale;
   const double limit = config_.clip_grad_norm > 0.0 ? config_.clip_grad_norm : std::numeric_limits<double>::infinity();
-  Tensor logits;
-  double loss = 0.0, norm = 0.0;
+  Step step;
   const auto forward_and_backward = [&] {
     Tape tape;
     const Variable scores = cast(model_(Variable(images)), DType::f32);
     const Variable mean_loss = loss_(scores, target);
     tape.backward(mean_loss, full(mean_loss.shape(), scale.value, DType::f32, device_));
-    logits = scores.value();
-    loss = scalar_value(mean_loss.value());
+    step.logits = scores.value();
+    step.loss = scalar_value(mean_loss.value());
     if (scale.value != 1.0) scale_grads(parameters, 1.0 / scale.value);
-    norm = clip_grad_norm(parameters, limit);
+    if (check_ && state_.step % config_.every == 0) check_step(batch, step.loss);
+    step.gradient_norm = clip_grad_norm(parameters, limit);
   };
   forward_and_backward();
-  if (std::isfinite(loss) && std::isfinite(norm)) {
+  if (std::isfinite(step.loss) && std::isfinite(step.gradient_norm)) {
     optimizer_.step();
     if (ema_) ema_->update();
     if (precision_ == DType::f16) scale.keep();  // others have the range of f32: theirs stays 1
-  } else if (std::isfinite(loss) && scale.may_shrink()) {
+  } else if (std::isfinite(step.loss) && scale.may_shrink()) {
     scale.shrink();  // only the scaled gradients overflowed
   } else {
     optimizer_.clear_grads();
     explain_nonfinite(model_, images, state_.step, forward_and_backward);
   }
   optimizer_.clear_grads();
+  return step;
+}
+
+// Between backward and the update, while weights and gradients are those of the step.
+void TrainingRun::check_step(const Batch& batch, double loss) {
+  if (!std::isfinite(loss)) return;  // the NaN watch will say more
+  const StepDifference d = check_->compare(model_, batch, loss, static_cast<std::uint64_t>(state_.step));
+  const std::string line =
+      fmt::format("step {} against device {}: loss off by {:.2g}, gradients by {:.2g} (most {:.2g}, {})", state_.step,
+                  config_.check_backend, d.loss, d.gradients, d.worst, d.worst_parameter);
+  say(line);
+  folder_->metric({state_.step, state_.epoch + 1, "train", "check_loss", "", d.loss});
+  folder_->metric({state_.step, state_.epoch + 1, "train", "check_gradients", "", d.gradients});
+  // Overflown gradients are not compared: that step is skipped.
+  const double allowed = step_tolerance(precision_, config_.tf32);
+  const bool overflown = precision_ == DType::f16 && !std::isfinite(d.gradients);
+  if (!d.within(allowed) && !overflown) throw NumericError("{}; at most {} is allowed", line, allowed);
+}
+
+void TrainingRun::train_step(const Batch& batch) {
+  if (batch.size() == 0) {  // none of its pictures could be read
+    ++state_.batch;
+    return;
+  }
+  Step step;
+  std::string refused;
+  try {
+    step = step_on(batch);
+  } catch (const OutOfMemory& e) {
+    refused = e.what();
+  }
+  if (!refused.empty()) explain_out_of_memory(batch, refused);  // when what the step held is gone
 
   const auto n = static_cast<std::int64_t>(batch.size());
   ++state_.step;
   ++state_.batch;
   state_.images += n;
-  state_.loss_sum += loss * static_cast<double>(n);
-  if (setup_.task == Task::multi_class) state_.correct += count_correct(logits, batch.labels);
-  report_step(n, loss, norm);
+  state_.loss_sum += step.loss * static_cast<double>(n);
+  if (setup_.task == Task::multi_class) state_.correct += count_correct(step.logits, batch.labels);
+  report_step(n, step.loss, step.gradient_norm);
+}
+
+// The run is lost since its last checkpoint: tries may spoil its weights.
+void TrainingRun::explain_out_of_memory(const Batch& batch, const std::string& what) {
+  const auto n = static_cast<std::int64_t>(batch.size());
+  check_.reset();
+  const std::int64_t most = largest_batch(n, [&](std::int64_t size) {
+    optimizer_.clear_grads();
+    allocator_of(device_).trim();
+    try {
+      step_on(first_of(batch, static_cast<std::size_t>(size)));
+    } catch (const OutOfMemory&) {
+      return false;
+    } catch (const NumericError&) {  // it came to an end
+    }
+    return true;
+  });
+  throw OutOfMemory("{}\n  in step {} with {} pictures; {}. --recompute and 16 bits (--precision) take less memory",
+                    what, state_.step, n,
+                    most > 0 ? fmt::format("the largest batch found to fit is {} (--batch-size {})", most, most)
+                             : "not even one picture fits");
 }
 
 void TrainingRun::report_step(std::int64_t images, double loss, double gradient_norm) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/tensor/allocator.h"
 #include "engine/tensor/suggest.h"
 #include "kernels/backend.h"
 
@@ -45,6 +46,8 @@ TrainingRun::TrainingRun(const TrainConfig& config, bool quiet)
                    : setup_.task == Task::multi_class ? "accuracy"
                                                       : "auc") {
   if (config.ema_decay > 0.0) ema_ = std::make_unique<Ema>(model_, config.ema_decay);
+  if (!config.check_backend.empty())
+    check_ = std::make_unique<BackendCheck>(config, setup_, *data_.train, *device_named(config.check_backend));
   if (loader_.batches() == 0) throw DataError("{}: no batch to train on", data_.train->name());
   if (!config.early_stop.empty() && !data_.val)
     throw UsageError("early-stop: {} has no validation pictures (see --val-fraction)", data_.train->name());
@@ -57,6 +60,7 @@ TrainingRun::TrainingRun(const TrainConfig& config, bool quiet)
 
 // Trainable or not must be settled before the optimiser looks.
 std::vector<nn::Parameter*> TrainingRun::prepared_parameters() {
+  allocator_of(device_).set_limit(static_cast<std::size_t>(config_.memory_limit * 0x1p30));
   model_.to(device_);
   model_.set_recompute(config_.recompute);
   for (const std::string& regex : config_.freeze) nn::set_trainable(model_, regex, false);

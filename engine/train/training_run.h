@@ -7,6 +7,7 @@
 #include "engine/data/data_sources.h"
 #include "engine/data/loader.h"
 #include "engine/optim/ema.h"
+#include "engine/train/backend_check.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/interrupt.h"
 #include "engine/train/loss.h"
@@ -27,7 +28,14 @@ class TrainingRun {
  private:
   // trainer.cpp
   bool train_epoch();
+  struct Step {
+    Tensor logits;
+    double loss = 0.0, gradient_norm = 0.0;
+  };
+  Step step_on(const Batch& batch);
+  void check_step(const Batch& batch, double loss);
   void train_step(const Batch& batch);
+  [[noreturn]] void explain_out_of_memory(const Batch& batch, const std::string& what);
   void report_step(std::int64_t images, double loss, double gradient_norm);
   bool close_epoch();
   Predictions predict_split(nn::Module& model, const std::string& split);
@@ -64,6 +72,7 @@ class TrainingRun {
   Optimizer optimizer_;
   Schedule schedule_;
   std::unique_ptr<Ema> ema_;
+  std::unique_ptr<BackendCheck> check_;
   Loader loader_;
   std::string best_metric_;
   RunState state_;

@@ -55,17 +55,22 @@ gpu::Context& device_context() {
   return *context;
 }
 
-void register_cuda_backend() {
 #ifdef __CUDACC__
+void register_cuda_backend(const gpu::CudaOptions& options) {
+  gpu::cudnn::ExecutorOptions wanted;
+  if (options.tf32) wanted.math = gpu::cudnn::Math::tf32;
+  void* const stream = options.own_convolutions ? nullptr : device_context().compute().handle;
   // Never deleted, as the context.
-  static auto* chosen = new gpu::cudnn::MachineExecutor(
-      gpu::cudnn::machine_executor(device_context().compute().handle));
+  static auto* chosen = new gpu::cudnn::MachineExecutor(gpu::cudnn::machine_executor(stream, wanted));
   set_cudnn(chosen->executor.get());
   static auto* backend = new CudaBackend(device_context(), chosen->words);
-#else
-  static auto* backend = new CudaBackend(device_context(), "own kernels");
-#endif
   register_backend(*backend);
 }
+#else
+void register_cuda_backend() {
+  static auto* backend = new CudaBackend(device_context(), "own kernels");
+  register_backend(*backend);
+}
+#endif
 
 }  // namespace engine::ENGINE_CUDA_NS

@@ -4,6 +4,16 @@
 #include "kernels/backend.h"
 #include "kernels/cuda/context.h"
 
+namespace engine::gpu {
+
+/// Who computes, and how, on device `cuda`.
+struct CudaOptions {
+  bool tf32 = false;             ///< libraries may round f32 factors to 10 bits for tensor cores; own kernels never do
+  bool own_convolutions = false;  ///< keep to own kernels where cuDNN is there
+};
+
+}  // namespace engine::gpu
+
 namespace engine::cuda_emulated {
 
 /// Makes device `cuda-emulated` available: the CUDA kernels' own source, run on the CPU and checked. Slow on purpose.
@@ -17,7 +27,8 @@ gpu::Context& device_context();
 /// there is none.
 namespace engine::cuda {
 
-void register_cuda_backend();
+/// Options count at the first call.
+void register_cuda_backend(const gpu::CudaOptions& options = {});
 gpu::Context& device_context();
 
 }  // namespace engine::cuda

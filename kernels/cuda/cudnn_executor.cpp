@@ -1,7 +1,6 @@
 #include "kernels/cuda/cudnn_executor.h"
 
 #include <array>
-#include <cstdlib>
 
 namespace engine::gpu::cudnn {
 
@@ -43,15 +42,15 @@ void Executor::run(const Plan& plan, void* x, void* w, void* y, void* workspace)
   check(api_, api_.execute(handle_, plan.descriptor.raw(), pack.raw()), "run a convolution");
 }
 
-MachineExecutor machine_executor(void* stream) {
-  const char* wish = std::getenv("ENGINE_CONVOLUTIONS");
-  if (wish && std::string_view(wish) == "own") return {nullptr, "own kernels: ENGINE_CONVOLUTIONS is own"};
+MachineExecutor machine_executor(void* stream, const ExecutorOptions& options) {
+  if (!stream) return {nullptr, "own kernels, as asked for"};
   static const auto answer = load_api();
   if (const auto* no = std::get_if<NoApi>(&answer)) return {nullptr, "own kernels: " + no->reason};
   const Api& api = std::get<Api>(answer);
   try {
     describe(api, {});  // what plans will ask for must be there
-    return {std::make_unique<Executor>(api, DeviceChoice{}, stream), "cuDNN " + version_text(api.version())};
+    return {std::make_unique<Executor>(api, DeviceChoice{}, stream, options),
+            fmt::format("cuDNN {}, {}", version_text(api.version()), options.math == Math::tf32 ? "TF32" : "strict f32")};
   } catch (const CudnnError& e) {
     return {nullptr, fmt::format("own kernels: {}", e.what())};
   }

@@ -39,12 +39,11 @@ class Executor {
   PlanCache cache_;
 };
 
-/// For GPU 0, or null and why: no library, one we do not know, no device, or the environment has
-/// ENGINE_CONVOLUTIONS=own.
+/// For GPU 0, or null and why: not wanted (no stream), no library, one we do not know, no device.
 struct MachineExecutor {
   std::unique_ptr<Executor> executor;
-  std::string words;  ///< "cuDNN 9.19.0", or "own kernels: " and the reason
+  std::string words;  ///< "cuDNN 9.19.0, strict f32", or "own kernels: " and the reason
 };
-MachineExecutor machine_executor(void* stream);
+MachineExecutor machine_executor(void* stream, const ExecutorOptions& options);
 
 }  // namespace engine::gpu::cudnn

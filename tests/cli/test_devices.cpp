@@ -91,6 +91,34 @@ TEST_CASE("A run in f16 that is resumed amid its overflows ends in the bytes of 
   CHECK(skipped < 5);
 }
 
+TEST_CASE("--check-backend compares steps of a run with another device, and only those it is told to") {
+  const TemporaryFolder folder;
+  const std::string eyes = folder / "eyes";
+  expect_success({"synth", "fundus", "--out", eyes, "--count", "30", "--classes", "2", "--size", "64", "--quiet"});
+  for (const auto& [device, other, bound] :
+       {std::tuple("cuda-emulated", "cpu", 1e-4), std::tuple("cpu", "reference", 1e-4)}) {
+    const std::string run = folder / device;
+    const Result r =
+        expect_success(Arguments{"train", "--data", "synth-fundus:" + eyes, "--image-size", "32", "--model", "cbr_tiny_1m"} +
+                       Arguments{"--epochs", "1", "--batch-size", "4", "--max-steps", "3", "--lr", "0.01", "--device"} +
+                       Arguments{device, "--check-backend", other, "--every", "2", "--output-dir", run});
+    CHECK(r.err.find(std::string("step 0 against device ") + other + ": loss off by ") != std::string::npos);
+    int found = 0;
+    std::istringstream text(read_text(run + "/metrics.csv"));
+    for (std::string line; std::getline(text, line);) {
+      const std::size_t at = line.find(",check_gradients,,");
+      if (at == std::string::npos) continue;
+      INFO(line);
+      CHECK((line.starts_with("0,") || line.starts_with("2,")));
+      const double error = std::stod(line.substr(at + std::string(",check_gradients,,").size()));
+      CHECK(error > 0.0);
+      CHECK(error < bound);
+      ++found;
+    }
+    CHECK(found == 2);
+  }
+}
+
 TEST_CASE("A run on cuda-emulated follows one on cpu: losses, gradient norms, validation") {
   const TemporaryFolder folder;
   const std::string eyes = folder / "eyes";

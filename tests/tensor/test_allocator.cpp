@@ -179,6 +179,28 @@ TEST_CASE("Before it gives up the allocator gives its free segments back and ask
   allocator.deallocate(p);
 }
 
+TEST_CASE("A limit holds for what is taken from the system, whether memory grows or not, and can be lifted") {
+  MemoryLog log;
+  SUBCASE("fixed") {}
+  SUBCASE("growing") { log.room = 200 * mib; }
+  CachingAllocator allocator(std::make_unique<LoggedMemory>(log));
+  void* first = allocator.allocate(20 * mib);
+  allocator.set_limit(64 * mib);
+  CHECK_THROWS_WITH_AS(allocator.allocate(50 * mib), doctest::Contains(std::to_string(64 * mib).c_str()), OutOfMemory);
+  void* second = allocator.allocate(40 * mib);
+  CHECK(allocator.stats().reserved <= 64 * mib);
+  allocator.set_limit(10 * mib);  // below what is held: that stays, and freed blocks are handed out again
+  CHECK_THROWS_AS(allocator.allocate(50 * mib), OutOfMemory);
+  allocator.deallocate(second);
+  second = allocator.allocate(40 * mib);
+  allocator.set_limit(0);
+  void* third = allocator.allocate(50 * mib);
+  for (void* p : {first, second, third}) {
+    CHECK(p != nullptr);
+    allocator.deallocate(p);
+  }
+}
+
 TEST_CASE("A size that is surely a mistake is refused without asking the system") {
   MemoryLog log;
   CachingAllocator allocator(std::make_unique<LoggedMemory>(log));
