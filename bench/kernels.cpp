@@ -1,10 +1,10 @@
 #include "bench/kernels.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "bench/conformance/outcome.h"
+#include "bench/device_clock.h"
 #include "engine/autograd/tape.h"
 
 namespace engine::bench {
@@ -16,14 +16,6 @@ using conformance::Input;
 double median(std::vector<double> v) {
   std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
   return v[v.size() / 2];
-}
-
-template <class F>
-double seconds_of(Device device, F&& f) {
-  const auto start = std::chrono::steady_clock::now();
-  f();
-  backend_of(device).synchronize();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 // Times of f, each after `before`, until they add up to `budget` seconds; five at least, after one that warms up.
@@ -111,7 +103,19 @@ MachineLimits measure_limits(Device device) {
   const Tensor x = full({cache_filler}, 1.0, DType::f32, device), y = full({cache_filler}, 2.0, DType::f32, device);
   const auto sums = sample(device, 0.5, [&] { backend.accumulate_(x, y); }, [] {});
   limits.bytes_per_second = 3.0 * static_cast<double>(x.bytes()) / *std::min_element(sums.begin(), sums.end());
+  if (const MemoryPeak peak = memory_peak(device); peak.bytes_per_second > 0) {
+    limits.bytes_per_second = peak.bytes_per_second;
+    limits.cache_bytes = peak.cache_bytes;
+  }
   return limits;
+}
+
+double share_of_limit(const KernelTime& t, const MachineLimits& limits) {
+  return std::max(t.flops / limits.flops_per_second, t.bytes / limits.bytes_per_second) / t.cold_seconds;
+}
+
+bool impossible(const KernelTime& t, const MachineLimits& limits) {
+  return limits.cache_bytes > 0 && (t.bytes - limits.cache_bytes) / limits.bytes_per_second > t.cold_seconds;
 }
 
 std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, std::uint64_t seed, double seconds) {
@@ -134,6 +138,11 @@ std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, 
       row.flops = config.flops + (backward ? config.backward_flops : 0.0);
       // Backward reads the inputs and the cotangent and writes a gradient an input: about twice the forward's bytes more.
       row.bytes = run.bytes() * (backward ? 3.0 : 1.0);
+      if (const DeclaredCost declared = declared_cost(device, once); declared.launches > 0) {
+        row.bytes = declared.bytes;
+        row.flops = declared.flops;
+        row.launches = declared.launches;
+      }
       rows.push_back(std::move(row));
     }
   }

@@ -11,7 +11,8 @@ namespace engine::bench {
 /// What the machine can do, measured before anything else: the denominators of "% of limit".
 struct MachineLimits {
   double flops_per_second = 0;  ///< of a large matrix product through the same backend
-  double bytes_per_second = 0;  ///< of an addition of tensors that no cache holds
+  double bytes_per_second = 0;  ///< of an addition of tensors that no cache holds; of a GPU, its data sheet's
+  double cache_bytes = 0;       ///< what a result may be left in when the clock stops; GPUs with a data sheet only
 };
 MachineLimits measure_limits(Device device);
 
@@ -22,8 +23,15 @@ struct KernelTime {
   double cold_seconds = 0;  ///< median, caches overwritten before each call
   double spread = 0;        ///< median absolute deviation of the warm times over their median
   double flops = 0;
-  double bytes = 0;         ///< every input read once, every result written once
+  double bytes = 0;         ///< every input read once, every result written once; on CUDA devices, what kernels declare
+  int launches = 0;         ///< CUDA devices only
 };
+
+/// Best possible over cold time; warm times may be better than that, by the caches.
+double share_of_limit(const KernelTime& t, const MachineLimits& limits);
+/// Whether a cold time cannot be: it beats a data sheet's bandwidth even if the cache still holds all that it can.
+/// Then the declared bytes are wrong, or the clock is.
+bool impossible(const KernelTime& t, const MachineLimits& limits);
 
 /// Times the benchmarks of a case, each for about `seconds` warm and cold.
 std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, std::uint64_t seed, double seconds);

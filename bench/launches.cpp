@@ -8,6 +8,7 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda_on_cpu/launch.h"
+#include "kernels/cuda_on_cpu/runtime_emulated.h"
 
 namespace engine::bench {
 namespace {
@@ -15,7 +16,11 @@ namespace {
 class Counter final : public gpu::LaunchObserver, public OpObserver {
  public:
   explicit Counter(DType precision) : half_(size_of(precision) == 2) {}
-  void launched(std::string_view, const gpu::LaunchShape&, const gpu::Cost& cost) override {
+  void launched(std::string_view pretty_function, const gpu::LaunchShape&, const gpu::Cost& cost) override {
+    const std::string_view name = gpu::kernel_name(pretty_function);
+    KernelLaunches& kernel = by_kernel_[{current_, std::string(name.substr(0, name.find('<')))}];
+    ++kernel.launches;
+    kernel.bytes += cost.bytes;
     OpLaunches& op = by_op_[current_];
     ++op.launches;
     op.bytes += cost.bytes;
@@ -32,7 +37,10 @@ class Counter final : public gpu::LaunchObserver, public OpObserver {
   }
   void after(Backend&, std::string_view, const std::function<void(const TensorVisitor&)>&) override {}
 
-  void clear() { by_op_.clear(); }
+  void clear() {
+    by_op_.clear();
+    by_kernel_.clear();
+  }
   StepLaunches result() const {
     StepLaunches r;
     r.total.op = "total";
@@ -45,6 +53,11 @@ class Counter final : public gpu::LaunchObserver, public OpObserver {
       r.total.flops += op.flops;
       for (std::size_t i = 0; i < std::size(gpus); ++i) r.total.seconds[i] += op.seconds[i];
     }
+    for (const auto& [names, kernel] : by_kernel_) {
+      r.kernels.push_back(kernel);
+      r.kernels.back().op = names.first;
+      r.kernels.back().kernel = names.second;
+    }
     std::stable_sort(r.ops.begin(), r.ops.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
     return r;
   }
@@ -53,6 +66,7 @@ class Counter final : public gpu::LaunchObserver, public OpObserver {
   bool half_;
   std::string current_ = "outside of operations";
   std::map<std::string, OpLaunches> by_op_;
+  std::map<std::pair<std::string, std::string>, KernelLaunches> by_kernel_;
 };
 
 // Leaves kernels out, and watches which would have run, for as long as it lives.
@@ -81,6 +95,7 @@ StepLaunches count_launches(StepOptions options) {
   register_cpu_backend();  // networks are built there
   cuda_emulated::register_cuda_backend();
   options.device = Device::cuda_emulated;
+  const emulator::DeviceSize size(gpus[0].multiprocessors, gpus[0].threads_per_multiprocessor);
   Counter counter(options.precision);
   const Watching watching(counter);
   Training training(options);

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "bench/conformance/check.h"
+#include "bench/device_clock.h"
 #include "bench/kernels.h"
 #include "engine/data/csv.h"
 #include "engine/io/file.h"
@@ -16,8 +17,10 @@ namespace {
 
 constexpr const char* notes = R"(
 Warm: called again and again. Cold: caches overwritten before each call. The limit is the larger of operations over the
-speed of a large matrix product and bytes over the speed of an addition, both measured first on this machine; the share is
-that of the cold time. Warm times of tensors that fit into a cache may beat the memory.
+speed of a large matrix product and bytes over the speed of an addition, both measured first on this machine (of a GPU's
+memory, its data sheet's); the share is that of the cold time. CUDA devices are timed by their own events, and bytes are
+those that their kernels declare: a cold time that the memory cannot do is an error. Warm times of tensors that fit into
+a cache may beat the memory.
 
 Examples:
   engine_train bench kernels
@@ -34,11 +37,6 @@ struct Row {
   double share;  ///< of what the machine could do at best
 };
 
-double share_of_limit(const bench::KernelTime& t, const bench::MachineLimits& limits) {
-  const double best = std::max(t.flops / limits.flops_per_second, t.bytes / limits.bytes_per_second);
-  return best / t.cold_seconds;
-}
-
 void print(const Row& r) {
   const bench::KernelTime& t = r.time;
   std::cout << fmt::format("{:<22} {:<48} {:<8} {:>9.3f} {:>9.3f} {:>6.1f} {:>8.1f} {:>7.1f} {:>6.0f}\n", t.of_case, t.config,
@@ -51,7 +49,8 @@ nlohmann::json to_json(const Row& r) {
   const bench::KernelTime& t = r.time;
   return {{"case", t.of_case},          {"config", t.config},           {"backward", t.backward},
           {"warm_seconds", t.warm_seconds}, {"cold_seconds", t.cold_seconds}, {"spread", t.spread},
-          {"flops", t.flops},           {"bytes", t.bytes},             {"share_of_limit", r.share}};
+          {"flops", t.flops},           {"bytes", t.bytes},             {"launches", t.launches},
+          {"share_of_limit", r.share}};
 }
 
 std::string to_csv(const std::vector<Row>& rows) {
@@ -71,8 +70,9 @@ ExitCode run(const KernelsBenchOptions& o) {
   if (chosen.empty()) throw UsageError("bench kernels: no case has '{}' in its name; engine_train ops lists them", o.filter);
   const bench::MachineLimits limits = bench::measure_limits(device);
   if (prints_table(o.common)) {
-    std::cout << fmt::format("limits here: {:.1f} GFLOP/s (matrix product), {:.1f} GB/s (addition)\n\n",
-                             limits.flops_per_second * 1e-9, limits.bytes_per_second * 1e-9);
+    std::cout << fmt::format("device: {}\nlimits here: {:.1f} GFLOP/s (matrix product), {:.1f} GB/s ({})\n\n",
+                             bench::device_words(device), limits.flops_per_second * 1e-9,
+                             limits.bytes_per_second * 1e-9, limits.cache_bytes > 0 ? "data sheet" : "addition");
     std::cout << fmt::format("{:<22} {:<48} {:<8} {:>9} {:>9} {:>6} {:>8} {:>7} {:>6}\n", "case", "config", "", "warm ms",
                              "cold ms", "+-%", "GFLOP/s", "GB/s", "%limit");
   }
@@ -86,14 +86,20 @@ ExitCode run(const KernelsBenchOptions& o) {
       continue;
     }
     for (bench::KernelTime& t : bench::time_kernels(*c, device, o.common.seed, o.seconds)) {
-      rows.push_back({t, share_of_limit(t, limits)});
+      rows.push_back({t, bench::share_of_limit(t, limits)});
       if (prints_table(o.common)) print(rows.back());
+      if (!bench::impossible(t, limits)) continue;
+      all_right = false;
+      std::cerr << fmt::format(
+          "{} {}: {:.2f} GB in {:.3f} ms is more than the memory can do ({:.0f} GB/s): wrong bytes are declared\n",
+          t.of_case, t.config, t.bytes * 1e-9, t.cold_seconds * 1e3, limits.bytes_per_second * 1e-9);
     }
   }
   if (!o.csv.empty()) atomic_write(o.csv, to_csv(rows));
   nlohmann::json list = nlohmann::json::array();
   for (const Row& r : rows) list.push_back(to_json(r));
-  write_json(o.common, {{"flops_per_second", limits.flops_per_second},
+  write_json(o.common, {{"device_words", bench::device_words(device)},
+                        {"flops_per_second", limits.flops_per_second},
                         {"bytes_per_second", limits.bytes_per_second},
                         {"ok", all_right},
                         {"kernels", list}});

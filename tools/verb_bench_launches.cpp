@@ -14,6 +14,7 @@ namespace {
 struct LaunchesBenchOptions {
   Common common;
   StepFlags flags;
+  bool kernels = false;
 };
 
 void print_row(const bench::OpLaunches& op) {
@@ -34,6 +35,10 @@ void print_table(const LaunchesBenchOptions& o, const bench::StepLaunches& r) {
   for (const bench::OpLaunches& op : r.ops)
     if (op.launches > 0) print_row(op);
   print_row(r.total);
+  if (!o.kernels) return;
+  std::cout << fmt::format("\n{:<34} {:<34} {:>9} {:>10}\n", "operation", "kernel", "launches", "GB");
+  for (const bench::KernelLaunches& k : r.kernels)
+    std::cout << fmt::format("{:<34} {:<34} {:>9} {:>10.3f}\n", k.op, k.kernel, k.launches, k.bytes * 1e-9);
 }
 
 nlohmann::json to_json(const bench::OpLaunches& op) {
@@ -48,6 +53,9 @@ ExitCode run(LaunchesBenchOptions& o) {
   if (prints_table(o.common)) print_table(o, r);
   nlohmann::json ops = nlohmann::json::array();
   for (const bench::OpLaunches& op : r.ops) ops.push_back(to_json(op));
+  nlohmann::json kernels = nlohmann::json::array();
+  for (const bench::KernelLaunches& k : r.kernels)
+    kernels.push_back({{"op", k.op}, {"kernel", k.kernel}, {"launches", k.launches}, {"bytes", k.bytes}});
   o.common.device = name_of(Device::cuda_emulated);
   write_json(o.common, {{"model", o.flags.step.model},
                         {"batch", o.flags.step.batch},
@@ -55,7 +63,8 @@ ExitCode run(LaunchesBenchOptions& o) {
                         {"precision", o.flags.precision},
                         {"peak_tensor_bytes", r.peak_tensor_bytes},
                         {"total", to_json(r.total)},
-                        {"ops", ops}});
+                        {"ops", ops},
+                        {"kernels", kernels}});
   return ExitCode::ok;
 }
 
@@ -66,11 +75,13 @@ Action set_up_bench_launches(CLI::App& app) {
   o->flags.step.batch = 64;
   o->flags.precision = "bf16";
   app.footer(
-      "Needs no GPU: the step runs on device cuda-emulated with its kernels left out.\n"
+      "Needs no GPU: the step runs on device cuda-emulated with its kernels left out. Launches are those for a GPU of the\n"
+      "size of an H100 SXM, whose number of multiprocessors decides which convolutions are split.\n"
       "Examples:\n"
       "  engine_train bench launches --model resnet50 --batch 64 --precision bf16\n"
       "  engine_train bench launches --model cbr_tiny --classes 5 --precision f32 --json launches.json");
   add_step_flags(app, o->flags);
+  app.add_flag("--kernels", o->kernels, "Print each kernel too");
   add_json_flag(app, o->common);
   return [o] { return run(*o); };
 }

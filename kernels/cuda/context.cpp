@@ -1,12 +1,17 @@
 #include "kernels/cuda/context.h"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/tensor/allocator.h"
 #include "kernels/cuda/device_allocator.h"
 #include "kernels/cuda/staging.h"
 
 namespace engine::gpu {
+
+static std::array<Context*, device_count> contexts{};
+
+Context* context_of(Device device) { return contexts[static_cast<std::size_t>(device)]; }
 
 Context::Context(Runtime& runtime, Device device)
     : runtime_(runtime),
@@ -15,9 +20,10 @@ Context::Context(Runtime& runtime, Device device)
       staging_(std::make_unique<Staging>(runtime)) {
   // Never deleted: tensors in static variables may outlive the context.
   register_allocator(device, new CachingAllocator(make_device_memory(runtime)));
+  contexts[static_cast<std::size_t>(device)] = this;
 }
 
-Context::~Context() = default;
+Context::~Context() { contexts[static_cast<std::size_t>(device_)] = nullptr; }
 
 void Context::upload(void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) staging_->upload(to, from, bytes, compute_);

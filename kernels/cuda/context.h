@@ -49,4 +49,7 @@ class Context {
   std::unique_ptr<Staging> staging_;
 };
 
+/// The context of a CUDA device that was registered; null for other devices.
+Context* context_of(Device device);
+
 }  // namespace engine::gpu

@@ -20,6 +20,9 @@ struct DeviceProperties {
   std::size_t memory = 0;   ///< bytes
   std::size_t shared_per_block = 0, large_shared_per_block = 0;  ///< bytes, by default and after opting in
   double bytes_per_second = 0;  ///< peak of the memory; 0 where unknown
+  std::size_t cache = 0;        ///< bytes of the last cache before it; 0 where unknown
+  int clock_mhz = 0;            ///< highest of the multiprocessors; 0 where unknown
+  std::string driver;           ///< "CUDA 13.0"; empty where there is none
 };
 
 /// A queue of work: a cudaStream_t, or the emulated device's queue.

@@ -63,6 +63,12 @@ class DriverRuntime final : public Runtime {
     CHECKED(cudaDeviceGetAttribute(&kilohertz, cudaDevAttrMemoryClockRate, 0));
     CHECKED(cudaDeviceGetAttribute(&bits, cudaDevAttrGlobalMemoryBusWidth, 0));
     properties_.bytes_per_second = 2e3 * kilohertz * (bits / 8);  // two transfers a clock
+    properties_.cache = static_cast<std::size_t>(p.l2CacheSize);
+    CHECKED(cudaDeviceGetAttribute(&kilohertz, cudaDevAttrClockRate, 0));
+    properties_.clock_mhz = kilohertz / 1000;
+    int driver = 0;
+    CHECKED(cudaDriverGetVersion(&driver));
+    properties_.driver = fmt::format("CUDA {}.{}", driver / 1000, driver % 1000 / 10);
     // Non-blocking: the legacy default stream, which libraries may use, does not hold them up.
     for (cudaStream_t& s : streams_) CHECKED(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking));
   }

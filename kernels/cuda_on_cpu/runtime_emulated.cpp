@@ -43,6 +43,10 @@ class EmulatedRuntime final : public gpu::Runtime {
     properties_.large_shared_per_block = large_shared_limit;
   }
   const gpu::DeviceProperties& properties() const override { return properties_; }
+  void resize(int multiprocessors, int threads_per_multiprocessor) {
+    properties_.multiprocessors = multiprocessors;
+    properties_.threads_per_multiprocessor = threads_per_multiprocessor;
+  }
 
   void* allocate(std::size_t bytes, gpu::Lending lending) override {
     std::lock_guard lock(mutex);
@@ -184,6 +188,14 @@ EmulatedRuntime& runtime() {
 }  // namespace
 
 gpu::Runtime& emulated_runtime() { return runtime(); }
+
+DeviceSize::DeviceSize(int multiprocessors, int threads_per_multiprocessor)
+    : multiprocessors_(runtime().properties().multiprocessors),
+      threads_(runtime().properties().threads_per_multiprocessor) {
+  runtime().resize(multiprocessors, threads_per_multiprocessor);
+}
+
+DeviceSize::~DeviceSize() { runtime().resize(multiprocessors_, threads_); }
 
 void queue_launch(gpu::Stream stream, KernelLaunch launch) {
   runtime().push(stream, [l = std::move(launch)] { run(l); });

@@ -12,4 +12,17 @@ namespace engine::emulator {
 
 gpu::Runtime& emulated_runtime();
 
+/// How large the device says it is, while an object of this lives: what launches look like on another one. Kernels that
+/// run take longer for it.
+class DeviceSize {
+ public:
+  DeviceSize(int multiprocessors, int threads_per_multiprocessor);
+  ~DeviceSize();
+  DeviceSize(const DeviceSize&) = delete;
+  DeviceSize& operator=(const DeviceSize&) = delete;
+
+ private:
+  int multiprocessors_, threads_;  // before
+};
+
 }  // namespace engine::emulator
