@@ -40,7 +40,7 @@ give_up() {
 # ---- the list -------------------------------------------------------------------------------------------------------
 
 names=()
-declare -A file tests before after expected
+declare -A file only tests needs before after expected
 newline=$'\n'
 read_list() {
   local line name='' key rest
@@ -50,13 +50,16 @@ read_list() {
       name=${BASH_REMATCH[1]}
       [ -z "${file[$name]+there}" ] || wrong "$name is there twice"
       names+=("$name")
-      file[$name]='' tests[$name]='' before[$name]='' after[$name]='' expected[$name]=caught
+      file[$name]='' only[$name]='' tests[$name]='' needs[$name]=''
+      before[$name]='' after[$name]='' expected[$name]=caught
       continue
     fi
     key=${line%% *} rest=${line#"$key"} rest=${rest# }
     case $key in
       file) file[$name]=kernels/cuda/$rest ;;
+      in) only[$name]=$rest ;;
       tests) tests[$name]=$rest ;;
+      needs) needs[$name]=$rest ;;
       survives) expected[$name]=survived ;;
       -) before[$name]+=$rest$newline ;;
       +) after[$name]+=$rest$newline ;;
@@ -98,7 +101,7 @@ declare -A compile link readers
 read_build() {
   local mode=$1 build=build/${folder[$1]} line object path
   if [ ! -x "$build/tests/test_cuda" ]; then
-    wrong "mode $mode needs $build/tests/test_cuda: cmake --preset ${folder[$mode]} && cmake --build --preset ${folder[$mode]}"
+    wrong "mode $mode needs $build/tests/test_cuda: configure and build the preset ${folder[$mode]}"
     return
   fi
   while IFS= read -r line; do
@@ -118,6 +121,7 @@ read_build() {
 build_mutant() {
   local name=$1 mode=$2 dir=$3 object command program=${link[$2]} n=0 objects=''
   for object in ${readers[$mode:${file[$name]}]:-}; do
+    [[ -z ${only[$name]} || " ${only[$name]} " == *" $(basename "$object" .o) "* ]] || continue
     n=$((n + 1))
     command=$(sed -E 's/ -MD -MT [^ ]+ -MF [^ ]+//' <<<"${compile[$mode:$object]}")
     command=${command/ -o $object/ -o $dir/$n.o}
@@ -141,6 +145,7 @@ check() {
   local name=$1 mode dir result=survived by='' t filter='' status started=$SECONDS
   for t in ${tests[$name]}; do filter+=${filter:+,}*/tests/cuda/test_$t.cpp; done
   for mode in "${modes[@]}"; do
+    [ "$mode" = "${needs[$name]:-$mode}" ] || continue
     dir=$root/$work/$name.$mode
     rm -rf "$dir"
     mkdir -p "$dir/kernels/cuda"
@@ -176,7 +181,12 @@ done
 for name in ${wanted[@]+"${wanted[@]}"}; do [ -n "${file[$name]+there}" ] || wrong "no mutant is called $name"; done
 [ $errors -eq 0 ] || give_up
 
-[ ${#wanted[@]} -gt 0 ] || wanted=("${names[@]}")
+# Those that only another mode can see are left out.
+if [ ${#wanted[@]} -eq 0 ]; then
+  for name in "${names[@]}"; do
+    [ -n "${needs[$name]}" ] && [[ " ${modes[*]} " != *" ${needs[$name]} "* ]] || wanted+=("$name")
+  done
+fi
 if [ "$sample" -gt 0 ]; then
   echo "$sample of ${#wanted[@]} mutants, seed $seed"
   mapfile -t wanted < <(printf '%s\n' "${wanted[@]}" |
