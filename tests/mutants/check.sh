@@ -1,15 +1,24 @@
 #!/usr/bin/env bash
 # check.sh [--sample N] [--seed N] [--modes plain,race,asan] [--jobs N] [NAME...]
 #
-# Do the tests of kernels notice a mistake? Makes each edit of kernels.txt, compiles what reads the file, links it into
-# a copy of test_cuda and runs the tests named there. A mutant that no mode catches means that a test is missing.
+# Do the tests of kernels notice a mistake? Makes each edit of *.txt, compiles what reads the file, links it into a copy
+# of test_cuda and runs the tests named there. A mutant that no mode catches means that a test is missing.
 # Sources and build folders are only read: an edited file lies in a folder that is searched for headers before the
 # project's, and its objects are linked before those of the libraries. Needs test_cuda built in the presets of the modes
 # (plain: release). The last line says "N passed, N failed"; passed is caught.
+#
+# A mutant is a block of lines:
+#   [name]
+#   file X          in kernels/cuda
+#   in A.cu B.cu    for a header: the sources that are compiled with the edit, to save time; else all that read it
+#   tests A B       tests/cuda/test_A.cpp ...: they should fail
+#   needs race      no wrong value shows the mistake, that mode (or asan) does
+#   survives        the edit changes nothing: not everything may count as caught
+#   - old text      exactly once in the file, may be a part of a line; several such lines are consecutive lines
+#   + new text
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
-list=tests/mutants/kernels.txt
 work=build/mutants
 
 declare -A folder=([plain]=release [race]=race [asan]=asan) limit=([plain]=120 [race]=600 [asan]=300)
@@ -63,9 +72,9 @@ read_list() {
       survives) expected[$name]=survived ;;
       -) before[$name]+=$rest$newline ;;
       +) after[$name]+=$rest$newline ;;
-      *) wrong "$list: what is '$line'?" ;;
+      *) wrong "${name:-no mutant}: what is '$line'?" ;;
     esac
-  done <$list
+  done < <(cat tests/mutants/*.txt)
 }
 
 # edited NAME: the file with its edit, if the old text is there exactly once.
