@@ -2,7 +2,7 @@
 set(ENGINE_CUDA AUTO CACHE STRING "Build the CUDA backend: AUTO (if there is a compiler), ON or OFF")
 set_property(CACHE ENGINE_CUDA PROPERTY STRINGS AUTO ON OFF)
 # One architecture compiles quickly; its PTX runs on every later one, after a compilation when it starts. A release takes
-# 75-real;80-real;86-real;89-real;90-real;100-real;120-real;120-virtual
+# those of the preset `architectures`.
 set(ENGINE_CUDA_ARCHS "80" CACHE STRING "Architectures of the CUDA backend")
 
 set(ENGINE_CUDA_FOUND OFF)

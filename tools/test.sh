@@ -98,10 +98,19 @@ if built release; then
   # cuDNN's plans. The vendor's library would run unwatched under a sanitizer.
   queue cudnn build/release/tests/test_cudnn
   queue cudnn_census build/release/tests/test_cudnn_census
+  # Some mistakes made on purpose; tools/nightly.sh makes all of them.
+  queue mutants tests/mutants/check.sh --sample 6 --modes plain
+  has_nvcc() { grep -q '^CMAKE_CUDA_COMPILER:' build/release/CMakeCache.txt; }
+  # Registers and occupancy of kernels.
+  if has_nvcc; then
+    queue cuda_resources build/release/tests/test_cuda_resources
+  else
+    queue cuda_resources echo "SKIPPED cuda_resources: no CUDA toolkit on this machine"
+  fi
   # The CUDA backend's tests again, on a GPU.
   if [ ! -e /dev/nvidiactl ]; then
     queue cuda_gpu echo "SKIPPED cuda_gpu: no NVIDIA GPU on this machine"
-  elif ! grep -q '^CMAKE_CUDA_COMPILER:' build/release/CMakeCache.txt; then
+  elif ! has_nvcc; then
     queue cuda_gpu echo "SKIPPED cuda_gpu: no CUDA toolkit on this machine"
   elif built release test_cuda_gpu; then
     queue cuda_gpu build/release/tests/test_cuda_gpu

@@ -86,8 +86,8 @@ TEST_CASE("cast rounds and truncates as the reference does, between any two type
 }
 
 TEST_CASE("cast to an integer clamps, and NaN becomes 0") {
-  const std::vector<float> odd = {static_cast<float>(not_a_number), static_cast<float>(infinity), static_cast<float>(-infinity), 3e9f, -3e9f, 1e19f, -1e19f, 2147483520.0f};
-  const Tensor x = test::tensor_of(odd);
+  const auto nan = static_cast<float>(not_a_number), inf = static_cast<float>(infinity);
+  const Tensor x = test::tensor_of(std::vector<float>{nan, inf, -inf, 3e9f, -3e9f, 1e19f, -1e19f, 2147483520.0f});
   using Limits32 = std::numeric_limits<std::int32_t>;
   using Limits64 = std::numeric_limits<std::int64_t>;
   CHECK(test::memory_of<std::int32_t>(device::cast(context(), x, DType::i32)) ==
@@ -98,6 +98,14 @@ TEST_CASE("cast to an integer clamps, and NaN becomes 0") {
                                   Limits64::min(), 2147483520});
   CHECK(test::memory_of<std::uint8_t>(device::cast(context(), x, DType::u8)) ==
         std::vector<std::uint8_t>{0, 255, 0, 255, 0, 255, 0, 255});
+  // The first float beyond each type.
+  const Tensor next = test::tensor_of(std::vector<float>{256.0f, 0x1p31f, 0x1p63f});
+  CHECK(test::memory_of<std::uint8_t>(device::cast(context(), next, DType::u8)) ==
+        std::vector<std::uint8_t>{255, 255, 255});
+  CHECK(test::memory_of<std::int32_t>(device::cast(context(), next, DType::i32)) ==
+        std::vector<std::int32_t>{256, Limits32::max(), Limits32::max()});
+  CHECK(test::memory_of<std::int64_t>(device::cast(context(), next, DType::i64)) ==
+        std::vector<std::int64_t>{256, 0x80000000, Limits64::max()});
 }
 
 TEST_CASE("fill_ writes every element of every type and tells that the contents changed") {

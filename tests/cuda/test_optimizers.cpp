@@ -76,22 +76,26 @@ TEST_CASE("The first step of sgd_ does not read its buffer") {
 
 TEST_CASE("adam_ equals the reference, coupled and decoupled, early and late") {
   for (const bool decoupled : {false, true})
-    for (const std::int64_t step : {1, 1000}) {
-      const AdamParams p{0.9, 0.999, 1e-8, step, decoupled};
-      CAPTURE(decoupled);
-      CAPTURE(step);
-      check_step(true, true, [&](const auto& s) { device::adam_(context(), s, p); },
-                 [&](const auto& s) { reference().adam_(s, p); });
-    }
+    for (const std::int64_t step : {1, 1000})
+      for (const double eps : {1e-8, 0.1}) {  // a small one would not show where it is added
+        const AdamParams p{0.9, 0.999, eps, step, decoupled};
+        CAPTURE(decoupled);
+        CAPTURE(step);
+        CAPTURE(eps);
+        check_step(true, true, [&](const auto& s) { device::adam_(context(), s, p); },
+                   [&](const auto& s) { reference().adam_(s, p); });
+      }
 }
 
 TEST_CASE("rmsprop_ equals the reference with and without momentum") {
-  for (const double momentum : {0.0, 0.9}) {
-    const RmspropParams p{0.99, 1e-8, momentum};
-    CAPTURE(momentum);
-    check_step(momentum != 0.0, true, [&](const auto& s) { device::rmsprop_(context(), s, p); },
-               [&](const auto& s) { reference().rmsprop_(s, p); });
-  }
+  for (const double momentum : {0.0, 0.9})
+    for (const double eps : {1e-8, 0.1}) {
+      const RmspropParams p{0.99, eps, momentum};
+      CAPTURE(momentum);
+      CAPTURE(eps);
+      check_step(momentum != 0.0, true, [&](const auto& s) { device::rmsprop_(context(), s, p); },
+                 [&](const auto& s) { reference().rmsprop_(s, p); });
+    }
 }
 
 TEST_CASE("ema_ equals the reference") {

@@ -21,6 +21,7 @@ const std::vector<Pool2dParams>& poolings() {
                                                  pool(2, 3, 1, true, false),
                                                  pool(1, 2, 0),
                                                  {{1, 5}, {3, 1}, {0, 0, 4, 2}, false, false},
+                                                 {{2, 3}, {1, 2}, {1, 0, 0, 1}, false, true},
                                                  {{3, 2}, {1, 2}, {1, 4, 0, 1}, true, true}};
   return list;
 }
