@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace engine {
+namespace {
+
+// Sixteen bits leave nothing of small values.
+void check_full_precision(std::string_view op, const Tensor& a) {
+  if (a.dtype() != DType::f32 && a.dtype() != DType::f64)
+    throw UsageError("{}: decompositions take f32 or f64, found {}", op, a.str());
+}
+
+}  // namespace
 
 void check_same_shape(std::string_view op, const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape())
@@ -129,6 +138,17 @@ Shape check_reduction(std::string_view op, const Tensor& x, const std::vector<in
 }
 
 void check_sum_to(const Shape& from, const Shape& to) { check_broadcast_to(to, from); }
+
+void check_svd(const Tensor& a) {
+  if (a.shape().rank() != 2) throw UsageError("svd: expected a matrix, found {}", a.shape().str());
+  check_full_precision("svd", a);
+}
+
+void check_eigh(const Tensor& a) {
+  if (a.shape().rank() != 2 || a.dim(0) != a.dim(1))
+    throw UsageError("eigh: expected a square matrix, found {}", a.shape().str());
+  check_full_precision("eigh", a);
+}
 
 void check_max_pool(const Pool2dParams& p) {
   if (p.kernel[0] * p.kernel[1] > 256)

@@ -42,6 +42,10 @@ void check_broadcast_to(const Shape& from, const Shape& to);
 Shape check_reduction(std::string_view op, const Tensor& x, const std::vector<int>& axes, bool keep);
 /// `to` broadcasts to `from`.
 void check_sum_to(const Shape& from, const Shape& to);
+/// a [n,n] of f32 or f64.
+void check_eigh(const Tensor& a);
+/// a [m,n] of f32 or f64.
+void check_svd(const Tensor& a);
 /// Windows of at most 256 positions, so that one byte names a position.
 void check_max_pool(const Pool2dParams& p);
 void check_map(std::string_view op, const Shape& x);

@@ -106,6 +106,15 @@ struct LayerNormGrads {
   void visit(const TensorVisitor& f) const { f(dx), f(dweight), f(dbias); }
 };
 
+struct EighResult {
+  Tensor values, vectors;
+  void visit(const TensorVisitor& f) const { f(values), f(vectors); }
+};
+struct SvdResult {
+  Tensor u, s, vt;
+  void visit(const TensorVisitor& f) const { f(u), f(s), f(vt); }
+};
+
 /// mean divides by the sum of the weights that count (cross-entropy) or the number of present labels (BCE);
 /// none returns one loss per sample (cross-entropy [N]) or per entry (BCE [N, C], 0 where the label is missing).
 enum class Reduction : std::uint8_t { mean, sum, none };

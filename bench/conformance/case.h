@@ -50,6 +50,7 @@ struct Case {
   std::vector<std::string> ops;                                       ///< what it covers, as named in ops.def
   std::function<std::vector<Config>(std::uint64_t seed)> configs;     ///< small and awkward
   std::function<std::vector<Config>(std::uint64_t seed)> benchmarks;  ///< of the sizes networks have
+  bool takes_16_bits = true;                                          ///< else f16 and bf16 must be a UsageError
 };
 
 /// All cases, in the order of ops.def.
@@ -61,6 +62,7 @@ std::vector<Case> convolution_cases();
 std::vector<Case> normalization_cases();
 std::vector<Case> elementwise_cases();
 std::vector<Case> shape_cases();
+std::vector<Case> decomposition_cases();
 std::vector<Case> pooling_cases();
 std::vector<Case> loss_cases();
 std::vector<Case> optimizer_cases();

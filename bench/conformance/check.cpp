@@ -163,6 +163,18 @@ Report check_gradient(const Config& config, Backend& backend, std::uint64_t seed
 
 Report check(const Case& c, Backend& backend, const CheckOptions& options) {
   Report report;
+  if (!c.takes_16_bits && size_of(options.dtype) == 2) {
+    for (const Config& config : c.configs(options.seed)) {
+      bool refused = false;
+      try {
+        call(config, {backend, options.dtype, options.dtype, options.seed});
+      } catch (const UsageError&) {
+        refused = true;
+      }
+      report.note(refused ? 0.0 : infinity, config.name + " is not refused in 16 bits");
+    }
+    return report;
+  }
   for (const Config& config : c.configs(options.seed)) report.add(check(config, backend, options));
   return report;
 }

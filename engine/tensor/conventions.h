@@ -10,6 +10,8 @@
 //               drops a last window that would start beyond input + leading padding.
 // ReLU          NaN stays NaN; the gradient at 0 is 0.
 // Reductions    accumulate in f32 or better; variances by Welford or two passes, never E[x^2] - mean^2.
+// Vectors       of a decomposition: the first component of at least leading_component times the largest magnitude is
+//               positive. Symmetric matrices have vectors with two largest components, and rounding would choose.
 // Gradients     every backward op ASSIGNS its results; only accumulate() adds.
 // Random bits   Philox keyed by (seed, stream, epoch, sample, step), see philox.h.
 #pragma once
@@ -22,5 +24,6 @@ inline constexpr double layer_norm_eps = 1e-5;
 /// Targets with this value are missing in BCE; the default ignore index of cross-entropy.
 inline constexpr double missing_label = -1.0;
 inline constexpr long ignore_index = -100;
+inline constexpr double leading_component = 0.7;
 
 }  // namespace engine::conventions

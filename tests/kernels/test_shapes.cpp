@@ -407,9 +407,21 @@ std::vector<Wrong> optimizers() {
   };
 }
 
+std::vector<Wrong> decompositions() {
+  return {
+      {"eigh", [](Backend& b, const Bench& k) { b.eigh(k.t({2, 3})); }},
+      {"eigh", [](Backend& b, const Bench& k) { b.eigh(k.t({4})); }},
+      {"eigh", [](Backend& b, const Bench&) { b.eigh(full({2, 2}, 1.0, DType::f16, b.device())); }},
+      {"eigh", [](Backend& b, const Bench& k) { b.eigh(k.labels({2, 2})); }},
+      {"svd", [](Backend& b, const Bench& k) { b.svd(k.t({2, 3, 1})); }},
+      {"svd", [](Backend& b, const Bench&) { b.svd(full({2, 3}, 1.0, DType::bf16, b.device())); }},
+  };
+}
+
 std::vector<Wrong> all_wrong_calls() {
   std::vector<Wrong> all;
-  for (auto family : {convolution_and_products, normalization, elementwise_and_shape, pooling, losses, optimizers})
+  for (auto family : {convolution_and_products, normalization, elementwise_and_shape, decompositions, pooling, losses,
+                      optimizers})
     for (Wrong& w : family()) all.push_back(std::move(w));
   return all;
 }
