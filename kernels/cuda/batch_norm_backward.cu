@@ -26,10 +26,17 @@ struct GradientSource {
   ReluMask mask;
 };
 
+// Blocks that a multiprocessor runs at once. Left to itself ptxas spills for sm_100 and sm_120 to fit a third one.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+constexpr int gradient_blocks = 2;
+#else
+constexpr int gradient_blocks = 3;
+#endif
+
 // Partial sums of each split, [channel][split]: of the gradient g and of g (x - mean). g_out and dx may be null; dx is
 // that of constant statistics.
 template <class Kind, class T>
-__global__ void __launch_bounds__(walk_threads)
+__global__ void __launch_bounds__(walk_threads, gradient_blocks)
     gradient_sums_kernel(GradientSource<T> from, T* __restrict__ g_out, T* __restrict__ dx, ChannelWalk w,
                          ChannelStatistics s, float* __restrict__ g_sums, float* __restrict__ gx_sums) {
   constexpr int V = Kind::vector, K = Kind::channels;
@@ -86,7 +93,7 @@ __global__ void __launch_bounds__(walk_threads, 2)
 }
 
 template <class Kind, class T>
-__global__ void __launch_bounds__(walk_threads)
+__global__ void __launch_bounds__(walk_threads, gradient_blocks)
     input_gradient_kernel(GradientSource<T> from, T* __restrict__ dx, ChannelWalk w, ChannelStatistics s,
                           const float* __restrict__ mean_g, const float* __restrict__ mean_gx) {
   constexpr int V = Kind::vector, K = Kind::channels;
