@@ -92,6 +92,7 @@ ExitCode run(const Options& o) {
   common.device = config.device;
   common.tf32 = config.tf32;
   common.conv = config.conv;
+  common.matmul = config.matmul;
   common.threads = static_cast<int>(config.threads);
   open_device(common);
   // The bits of a run depend on the number of threads, so its record must hold it.

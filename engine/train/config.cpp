@@ -113,6 +113,7 @@ void TrainConfig::validate() const {
   require(resize_short >= 0 && resize_short <= 1 << 14, "resize-short", resize_short, "0 to 16384");
   one_of("schedule-per", schedule_per, {"step", "epoch"});
   one_of("conv", conv, {"auto", "own"});
+  one_of("matmul", matmul, {"auto", "own"});
   one_of("precision", precision, {"f32", "bf16", "f16"});
   if (precision != "f32" && device == "cpu")
     throw UsageError("precision: device cpu computes in f32; expected f32, found {} (or --device cuda)", precision);

@@ -82,7 +82,7 @@ struct TrainConfig {
   std::string check_backend;
   std::int64_t every = 100;
   bool tf32 = false;
-  std::string conv = "auto";
+  std::string conv = "auto", matmul = "auto";
   std::int64_t threads = 0;
   double memory_limit = 0.0;
   std::string output_dir;

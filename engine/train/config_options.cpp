@@ -226,6 +226,8 @@ const std::vector<ConfigOption>& config_options() {
              "cuda: let libraries round f32 factors to TF32 for tensor cores: faster, less exact"),
       option("run", "conv", &C::conv, "NAME",
              "cuda: auto takes cuDNN's convolutions where they are there; own, our kernels"),
+      option("run", "matmul", &C::matmul, "NAME",
+             "cuda: auto takes cuBLAS's products where they are there; own, our kernels"),
       option("run", "threads", &C::threads, "Threads [0 = one per core]", free),
       option("run", "memory-limit", &C::memory_limit, "Most GiB that tensors may take; 0 = what the device has", free),
       option("run", "output-dir", &C::output_dir, "DIR", "Folder of the run", free),

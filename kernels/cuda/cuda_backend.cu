@@ -25,12 +25,12 @@ namespace engine::ENGINE_CUDA_NS {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(gpu::Context& context, std::string convolutions)
-      : context_(context), convolutions_(std::move(convolutions)) {}
+  CudaBackend(gpu::Context& context, std::string convolutions, std::string products)
+      : context_(context), convolutions_(std::move(convolutions)), products_(std::move(products)) {}
   Device device() const override { return context_.device(); }
   void synchronize() override { context_.synchronize(); }
   std::vector<std::pair<std::string, std::string>> libraries() const override {
-    return {{"device", context_.properties().name}, {"convolutions", convolutions_}};
+    return {{"device", context_.properties().name}, {"convolutions", convolutions_}, {"products", products_}};
   }
 
  protected:
@@ -43,7 +43,7 @@ class CudaBackend final : public Backend {
 
  private:
   gpu::Context& context_;
-  std::string convolutions_;  // who computes them
+  std::string convolutions_, products_;  // who computes them
 };
 
 gpu::Context& device_context() {
@@ -57,19 +57,29 @@ gpu::Context& device_context() {
 }
 
 #ifdef __CUDACC__
+// Never freed.
+static void* lasting_memory(std::size_t bytes) {
+  const auto* memory = new Tensor(device_context().empty({static_cast<std::int64_t>(bytes)}, DType::u8));
+  return memory->raw();
+}
+
 void register_cuda_backend(const gpu::CudaOptions& options) {
+  void* const stream = device_context().compute().handle;
   gpu::cudnn::ExecutorOptions wanted;
   if (options.tf32) wanted.math = gpu::cudnn::Math::tf32;
-  void* const stream = options.own_convolutions ? nullptr : device_context().compute().handle;
   // Never deleted, as the context.
-  static auto* chosen = new gpu::cudnn::MachineExecutor(gpu::cudnn::machine_executor(stream, wanted));
+  static auto* chosen = new gpu::cudnn::MachineExecutor(
+      gpu::cudnn::machine_executor(options.own_convolutions ? nullptr : stream, wanted));
   set_cudnn(chosen->executor.get());
-  static auto* backend = new CudaBackend(device_context(), chosen->words);
+  static auto* multiplier = new gpu::cublas::MachineMultiplier(
+      gpu::cublas::machine_multiplier(options.own_products ? nullptr : stream, lasting_memory, options.tf32));
+  set_cublas(multiplier->multiplier.get());
+  static auto* backend = new CudaBackend(device_context(), chosen->words, multiplier->words);
   register_backend(*backend);
 }
 #else
 void register_cuda_backend() {
-  static auto* backend = new CudaBackend(device_context(), "own kernels");
+  static auto* backend = new CudaBackend(device_context(), "own kernels", "own kernels");
   register_backend(*backend);
 }
 #endif

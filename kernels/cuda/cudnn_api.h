@@ -8,14 +8,13 @@
 #include <variant>
 
 #include "kernels/cuda/cudnn_values.h"
+#include "kernels/cuda/vendor_library.h"
 
 namespace engine::gpu::cudnn {
 
 /// major * 10000 + minor * 100 + patch. Devices can be described without one from 9.8 on; 10 may renumber anything.
 constexpr std::size_t oldest_version = 90800, first_unknown_version = 100000;
 constexpr const char* library_name = "libcudnn_graph.so.9";
-
-std::string version_text(std::size_t version);  ///< "9.8.0"
 
 /// Status codes are ints, 0 is success; handles, descriptors and streams are pointers.
 struct Api {
@@ -37,13 +36,11 @@ struct Api {
   std::size_t version() const { return get_version(); }
 };
 
-enum class ApiFault : std::uint8_t { no_library, missing_function, too_old, too_new };
-struct NoApi {
-  ApiFault fault;
-  std::string reason;
-};
+using gpu::ApiFault;
+using gpu::NoApi;
+using gpu::version_text;
 
-/// Opens a library and asks its version. It stays open for good: cuDNN holds threads and memory of its own.
-std::variant<Api, NoApi> load_api(const std::string& library = library_name);
+/// Opens a library and asks its version. One that is taken stays open for good.
+std::variant<Api, NoApi> load_api(const std::string& file = library_name);
 
 }  // namespace engine::gpu::cudnn

@@ -1,8 +1,28 @@
 #include "kernels/cuda/matmul.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "kernels/cuda/gemm_tile.cuh"
 
 namespace engine::ENGINE_CUDA_NS {
+
+static gpu::cublas::Multiplier* library = nullptr;
+
+void set_cublas(gpu::cublas::Multiplier* multiplier) { library = multiplier; }
+
+// False, and nothing done, where cuBLAS does not compute it.
+static bool multiply_by_library(const Tensor& a, const Tensor& b, const Tensor& y, std::int64_t k, bool transpose_a,
+                                bool transpose_b) {
+  using gpu::cublas::DataType;
+  const std::int64_t m = y.dim(0), n = y.dim(1), longest = std::max({m, n, k});
+  if (!library || std::min({m, n, k}) == 0 || longest > std::numeric_limits<int>::max()) return false;
+  const DType t = a.dtype();
+  if (t != DType::f32 && t != DType::f16 && t != DType::bf16) return false;
+  const DataType type = t == DType::f32 ? DataType::f32 : t == DType::f16 ? DataType::f16 : DataType::bf16;
+  return library->multiply({a.raw(), b.raw(), y.raw(), static_cast<int>(m), static_cast<int>(n), static_cast<int>(k),
+                            transpose_a, transpose_b, type});
+}
 
 template <class T, int V, bool along_k>
 static MatrixOperand<T, V, along_k> operand(const Tensor& x, std::int64_t outer, std::int64_t k) {
@@ -38,6 +58,7 @@ Tensor matmul(Context& c, const Tensor& a, const Tensor& b, bool transpose_a, bo
     throw UsageError("matmul: inner extents differ: {}{} and {}{}", a.shape().str(), transpose_a ? "^T" : "",
                      b.shape().str(), transpose_b ? "^T" : "");
   Tensor y = empty(c, {m, n}, a.dtype());
+  if (multiply_by_library(a, b, y, k, transpose_a, transpose_b)) return y;
   with_floating("matmul", a, [&](auto sample) {
     using T = decltype(sample);
     constexpr int vector = static_cast<int>(16 / sizeof(T));

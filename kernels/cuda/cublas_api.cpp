@@ -1,0 +1,32 @@
+#include "kernels/cuda/cublas_api.h"
+
+namespace engine::gpu::cublas {
+
+std::size_t Api::version() const {
+  std::size_t version = 0;
+  for (const Property p : {Property::major, Property::minor, Property::patch}) {
+    int value = 0;
+    get_property(p, &value);
+    version = 100 * version + static_cast<std::size_t>(value);
+  }
+  return version;
+}
+
+std::variant<Api, NoApi> load_api(const std::vector<std::string>& files) {
+  VendorLibrary library("cuBLAS", files);
+  Api api{};
+  library.find(api.get_property, "cublasGetProperty");
+  library.find(api.get_status_string, "cublasGetStatusString");
+  library.find(api.create, "cublasCreate_v2");
+  library.find(api.destroy, "cublasDestroy_v2");
+  library.find(api.set_stream, "cublasSetStream_v2");
+  library.find(api.set_workspace, "cublasSetWorkspace_v2");
+  library.find(api.gemm, "cublasGemmEx");
+  if (auto no = library.refusal(api.get_property ? api.version() : 0, known_versions)) return *std::move(no);
+  library.keep();
+  return api;
+}
+
+std::variant<Api, NoApi> load_api() { return load_api({"libcublas.so.13", "libcublas.so.12"}); }
+
+}  // namespace engine::gpu::cublas

@@ -1,0 +1,110 @@
+#include <dlfcn.h>
+
+#include <array>
+
+#include "kernels/cuda/matmul.h"
+#include "tests/cuda/compare.h"
+
+// The backend's products through a library that computes what it was asked for.
+namespace engine::gpu::cublas {
+namespace {
+
+// The test's side of the fake.
+template <class T>
+T& of_fake(const char* name) {
+  static void* library = dlopen(FAKE_GOOD, RTLD_NOW);
+  return *reinterpret_cast<T*>(dlsym(library, name));
+}
+int& status() { return of_fake<int>("fake_status"); }
+int& products() { return of_fake<int>("fake_products"); }
+
+const Api& fake() {
+  static const auto answer = load_api({FAKE_GOOD});
+  return std::get<Api>(answer);
+}
+
+struct Staged {
+  Tensor workspace = context().empty({static_cast<std::int64_t>(workspace_bytes)}, DType::u8);
+  Multiplier multiplier;
+  explicit Staged(bool tf32 = false) : multiplier(fake(), context().compute().handle, workspace.raw(), tf32) {
+    of_fake<void (*)()>("fake_wait") = [] { context().synchronize(); };
+    device::set_cublas(&multiplier);
+  }
+  ~Staged() {
+    device::set_cublas(nullptr);
+    status() = success;
+  }
+};
+
+void check_product(DType type, std::int64_t m, std::int64_t n, std::int64_t k, bool transpose_a, bool transpose_b) {
+  INFO(name_of(type), " ", m, " x ", n, " of ", k, transpose_a ? ", a transposed" : "",
+       transpose_b ? ", b transposed" : "");
+  const Tensor a = test::normal(transpose_a ? Shape{k, m} : Shape{m, k}, type, 60);
+  const Tensor b = test::normal(transpose_b ? Shape{n, k} : Shape{k, n}, type, 61);
+  const Tensor y = device::matmul(context(), on_device(a), on_device(b), transpose_a, transpose_b);
+  const Tensor truth = reference().matmul(a, b, transpose_a, transpose_b);
+  REQUIRE(y.shape() == truth.shape());
+  REQUIRE(y.dtype() == type);
+  CHECK(test::error(y, truth) <= conformance::tolerance(type, k).element);
+}
+
+}  // namespace
+
+TEST_CASE("products of every type and shape, transposed or not, are what cuBLAS is asked for") {
+  const Staged staged;
+  const int before = products();
+  int expected = 0;
+  for (const DType type : test::floating)
+    for (const auto& [m, n, k] :
+         {std::array<std::int64_t, 3>{1, 1, 1}, {1, 5, 3}, {7, 1, 33}, {31, 17, 19}, {13, 40, 8}})
+      for (const bool transpose_a : {false, true})
+        for (const bool transpose_b : {false, true}) {
+          check_product(type, m, n, k, transpose_a, transpose_b);
+          ++expected;
+          const Compute asked = type == DType::f32 ? Compute::f32_pedantic : Compute::f32;
+          CHECK(of_fake<int>("fake_compute") == static_cast<int>(asked));
+        }
+  CHECK(products() - before == expected);
+}
+
+TEST_CASE("TF32 is asked for only where it is wanted, and only of f32 factors") {
+  const Staged staged(true);
+  check_product(DType::f32, 7, 5, 3, false, true);
+  CHECK(of_fake<int>("fake_compute") == static_cast<int>(Compute::tf32));
+  check_product(DType::f16, 7, 5, 3, false, true);
+  CHECK(of_fake<int>("fake_compute") == static_cast<int>(Compute::f32));
+}
+
+TEST_CASE("the handle has the compute stream, and a workspace that stays") {
+  using Ask = void*();
+  using AskSize = std::size_t();
+  const Staged staged;
+  CHECK(of_fake<Ask>("fake_stream")() == context().compute().handle);
+  CHECK(of_fake<AskSize>("fake_workspace")() == workspace_bytes);
+}
+
+TEST_CASE("products without terms, and types that the device has no kernel for, are our own kernels' work") {
+  const Staged staged;
+  const int before = products();
+  check_product(DType::f32, 3, 4, 0, false, true);
+  status() = not_supported;
+  check_product(DType::bf16, 9, 10, 11, false, true);
+  CHECK(products() == before);
+}
+
+TEST_CASE("a product that fails is an error, not another result") {
+  const Staged staged;
+  status() = 13;
+  const Tensor a = on_device(test::normal({2, 2}, DType::f32, 1));
+  CHECK_THROWS_WITH_AS(device::matmul(context(), a, a, false, false), doctest::Contains("a fake's status"),
+                       DeviceError);
+}
+
+TEST_CASE("who wants our own products gets them, and the record says so") {
+  const MachineMultiplier none =
+      machine_multiplier(nullptr, [](std::size_t) -> void* { throw Error("not asked for"); }, false);
+  CHECK(!none.multiplier);
+  CHECK(none.words == "own kernels, as asked for");
+}
+
+}  // namespace engine::gpu::cublas
