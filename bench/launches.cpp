@@ -21,6 +21,7 @@ class Counter final : public gpu::LaunchObserver, public OpObserver {
     KernelLaunches& kernel = by_kernel_[{current_, std::string(name.substr(0, name.find('<')))}];
     ++kernel.launches;
     kernel.bytes += cost.bytes;
+    kernel.flops += cost.flops;
     OpLaunches& op = by_op_[current_];
     ++op.launches;
     op.bytes += cost.bytes;

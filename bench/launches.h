@@ -28,7 +28,7 @@ struct OpLaunches {
 struct KernelLaunches {
   std::string op, kernel;  ///< without template arguments
   std::int64_t launches = 0;
-  double bytes = 0;
+  double bytes = 0, flops = 0;
 };
 
 struct StepLaunches {

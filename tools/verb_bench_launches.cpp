@@ -55,7 +55,8 @@ ExitCode run(LaunchesBenchOptions& o) {
   for (const bench::OpLaunches& op : r.ops) ops.push_back(to_json(op));
   nlohmann::json kernels = nlohmann::json::array();
   for (const bench::KernelLaunches& k : r.kernels)
-    kernels.push_back({{"op", k.op}, {"kernel", k.kernel}, {"launches", k.launches}, {"bytes", k.bytes}});
+    kernels.push_back({{"op", k.op}, {"kernel", k.kernel}, {"launches", k.launches}, {"bytes", k.bytes},
+                       {"flops", k.flops}});
   o.common.device = name_of(Device::cuda_emulated);
   write_json(o.common, {{"model", o.flags.step.model},
                         {"batch", o.flags.step.batch},

@@ -182,9 +182,11 @@ void TrainingRun::explain_out_of_memory(const Batch& batch, const std::string& w
     }
     return true;
   });
+  // Memory comes in segments: what fits into those of larger tries may not fit into new ones.
+  const std::int64_t safe = std::max<std::int64_t>(std::min<std::int64_t>(most, 1), most - most / 8);
   throw OutOfMemory("{}\n  in step {} with {} pictures; {}. --recompute and 16 bits (--precision) take less memory",
                     what, state_.step, n,
-                    most > 0 ? fmt::format("the largest batch found to fit is {} (--batch-size {})", most, most)
+                    most > 0 ? fmt::format("{} were found to fit: try --batch-size {}", most, safe)
                              : "not even one picture fits");
 }
 

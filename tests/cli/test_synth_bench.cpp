@@ -69,14 +69,28 @@ TEST_CASE("bench launches counts what a step asks of a GPU, whatever its size") 
       if (row["op"] == op) return row[what].get<double>();
     return -1.0;
   };
+  const auto of_kernel = [](const nlohmann::json& j, const std::string& op, const std::string& kernel,
+                            const std::string& what) {
+    double sum = 0;
+    for (const auto& row : j["kernels"])
+      if ((op.empty() || row["op"] == op) && row["kernel"] == kernel) sum += row[what].get<double>();
+    return sum;
+  };
   // 20 convolutions, and two operations for each multiply-accumulate that `inspect` counts.
   CHECK(figure(one, "conv2d", "calls") == 20);
   CHECK(figure(one, "conv2d_backward", "calls") == 20);
   const auto layers = expect_json({"inspect", "resnet18", "--classes", "3", "--input", "3x64x64"});
   const double macs = layers["macs_total"].get<double>();
-  CHECK(figure(one, "conv2d", "flops") + figure(one, "matmul", "flops") == doctest::Approx(2.0 * 8.0 * macs).epsilon(1e-3));
-  CHECK(figure(two, "conv2d", "flops") == doctest::Approx(2.0 * figure(one, "conv2d", "flops")));
-  const double full_bytes = two["total"]["bytes"].get<double>(), half_bytes = half["total"]["bytes"].get<double>();
+  // The head's product forward; its two backward are as large each.
+  const double products = of_kernel(one, "conv2d", "gemm_kernel", "flops") + of_kernel(one, "matmul", "gemm_kernel", "flops") / 3;
+  CHECK(products == doctest::Approx(2.0 * 8.0 * macs).epsilon(1e-6));
+  CHECK(of_kernel(two, "conv2d", "gemm_kernel", "flops") == doctest::Approx(2.0 * of_kernel(one, "conv2d", "gemm_kernel", "flops")));
+  // The sums of split products are f32 beside any type.
+  const auto bytes = [&](const nlohmann::json& j) {
+    return j["total"]["bytes"].get<double>() - of_kernel(j, "", "sum_splits_kernel", "bytes");
+  };
+  CHECK(of_kernel(one, "", "sum_splits_kernel", "launches") > 0);
+  const double full_bytes = bytes(two), half_bytes = bytes(half);
   CHECK(half_bytes < 0.8 * full_bytes);
   CHECK(half_bytes > 0.4 * full_bytes);
   CHECK(one["total"]["launches"].get<int>() > 100);

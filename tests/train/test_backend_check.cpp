@@ -17,7 +17,7 @@ TEST_CASE("A step is compared with the other device's: gradients that are wrong 
   const test::TemporaryFolder folder;
   test::write_digits(folder.path() / "data", 64, 16);
   TrainConfig c = test::small_config(folder.path() / "data", folder.path() / "run");
-  c.freeze = {"bn1"};
+  c.freeze = {"block1.bn"};
   const DataSplits data = open_data(c.data, data_options(c));
   std::string report;
   ModelSetup setup = make_setup(c, *data.train, nullptr, report);
