@@ -7,6 +7,11 @@
 #include "engine/tensor/half.h"
 
 namespace engine {
+
+std::unique_ptr<Recording> Backend::begin_recording() {
+  throw UsageError("device {} cannot record operations", name_of(device()));
+}
+
 namespace {
 
 std::array<Backend*, device_count>& backends() {

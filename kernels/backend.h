@@ -1,6 +1,7 @@
 // The seam between the engine and the machines it runs on: one interface, one implementation per device.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,19 @@
 
 namespace engine {
 
+/// Operations that a backend writes down instead of running, so that the host can give all of them with one order.
+/// Destroying one that was not ended gives it up.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// Ends the writing down.
+  virtual void end() = 0;
+  /// Queues all operations, on the tensors they were given: results of then hold the new numbers, until another
+  /// recording of the device runs. Tensors from outside must live and stay where they were; what came from the host is
+  /// what it was. Dropout draws as for step `random_step` of its key, whatever that was then.
+  virtual void run(std::uint32_t random_step) = 0;
+};
+
 /// Every operation of ops.def, where the contracts stand. Public methods are observed (timing, NaN watch) and forward
 /// to do_NAME of the device's implementation. Calls may return before the work is done; only to_host, has_nonfinite
 /// and synchronize wait.
@@ -21,6 +35,12 @@ class Backend {
   virtual Device device() const = 0;
   /// Waits for all work given to this backend.
   virtual void synchronize() = 0;
+  /// Whether the device can write operations down.
+  virtual bool can_record() const { return false; }
+  /// From here to end() operations are written down and not run; nobody may wait for the device or read results. The
+  /// same operations must have run before, so that everything is loaded and chosen. Throws UsageError where the device
+  /// cannot do that.
+  virtual std::unique_ptr<Recording> begin_recording();
   /// Names and versions of the libraries it computes with, for the record of a run.
   virtual std::vector<std::pair<std::string, std::string>> libraries() const { return {}; }
 

@@ -109,6 +109,7 @@ struct Block {
   std::size_t size;
   std::size_t used = 0;  // bytes counted in the statistics; 0 = free
   bool small = false;    // lives in a small segment
+  bool recorded = false;  // lives in a segment of recorded work
   Block *previous = nullptr, *next = nullptr;  // neighbours inside the segment
 };
 
@@ -125,13 +126,18 @@ std::unique_ptr<RawMemory> make_host_memory() { return std::make_unique<HostMemo
 struct CachingAllocator::Impl {
   std::unique_ptr<RawMemory> raw;
   mutable std::mutex mutex;
-  std::set<Block*, BySize> free_small, free_large;
+  std::set<Block*, BySize> free_small, free_large, recorded_small, recorded_large;
   std::unordered_map<void*, Block*> live;
   MemoryStats stats;
   std::size_t limit = 0;  // of stats.reserved; 0: none
   Block* last = nullptr;  // of the segment of large blocks that grows
+  bool recording = false;
+  int recordings = 0;
 
-  std::set<Block*, BySize>& pool(bool small) { return small ? free_small : free_large; }
+  std::set<Block*, BySize>& pool(bool small, bool recorded) {
+    if (recorded) return small ? recorded_small : recorded_large;
+    return small ? free_small : free_large;
+  }
 
   bool within_limit(std::size_t more) const { return limit == 0 || stats.reserved + more <= limit; }
   void* from_system(std::size_t bytes) {
@@ -157,7 +163,8 @@ struct CachingAllocator::Impl {
     stats.reserved += bytes;
     auto* b = new Block{static_cast<char*>(p), bytes};
     b->small = small;
-    if (!small) last = b;
+    b->recorded = recording;
+    if (!small && !recording) last = b;
     return b;
   }
 
@@ -183,19 +190,24 @@ struct CachingAllocator::Impl {
   }
 
   void release_free_segments() {
-    for (auto* set : {&free_small, &free_large}) {
-      for (auto it = set->begin(); it != set->end();) {
-        Block* b = *it;
-        if (b->previous || b->next) {
-          ++it;
-          continue;
-        }
-        it = set->erase(it);
-        if (b == last) last = nullptr;
-        raw->deallocate(b->begin, b->size);
-        stats.reserved -= b->size;
-        delete b;
+    release_free_segments(free_small);
+    release_free_segments(free_large);
+    if (recordings > 0) return;
+    release_free_segments(recorded_small);
+    release_free_segments(recorded_large);
+  }
+  void release_free_segments(std::set<Block*, BySize>& free) {
+    for (auto it = free.begin(); it != free.end();) {
+      Block* b = *it;
+      if (b->previous || b->next) {
+        ++it;
+        continue;
       }
+      it = free.erase(it);
+      if (b == last) last = nullptr;
+      raw->deallocate(b->begin, b->size);
+      stats.reserved -= b->size;
+      delete b;
     }
   }
 
@@ -223,20 +235,21 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   const std::size_t size = round_up(bytes + impl_->raw->gap(), alignment);
   const bool small = size <= small_limit;
   std::lock_guard lock(impl_->mutex);
-  auto& pool = impl_->pool(small);
+  auto& pool = impl_->pool(small, impl_->recording);
   Block key{nullptr, size};
   Block* b;
   if (auto it = pool.lower_bound(&key); it != pool.end()) {
     b = *it;
     pool.erase(it);
   } else {
-    b = small ? nullptr : impl_->grow(size);
+    b = small || impl_->recording ? nullptr : impl_->grow(size);
     if (!b) b = impl_->new_segment(size, small);
   }
   // A rest too small for a request of its pool would only fragment it.
   if (b->size - size >= (small ? alignment : small_limit)) {
     auto* rest = new Block{b->begin + size, b->size - size};
     rest->small = small;
+    rest->recorded = b->recorded;
     rest->previous = b;
     rest->next = b->next;
     if (b->next) b->next->previous = rest;
@@ -263,7 +276,7 @@ void CachingAllocator::deallocate(void* p) noexcept {
   impl_->stats.current -= b->used;
   b->used = 0;
   impl_->raw->given_back(b->begin, b->size);
-  auto& pool = impl_->pool(b->small);
+  auto& pool = impl_->pool(b->small, b->recorded);
   if (b->next && b->next->used == 0) {
     pool.erase(b->next);
     impl_->absorb_next(b);
@@ -294,6 +307,22 @@ void CachingAllocator::reset_peak() {
 void CachingAllocator::trim() {
   std::lock_guard lock(impl_->mutex);
   impl_->release_free_segments();
+}
+
+void CachingAllocator::begin_recording() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->recording = true;
+  ++impl_->recordings;
+}
+
+void CachingAllocator::end_recording() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->recording = false;
+}
+
+void CachingAllocator::drop_recording() {
+  std::lock_guard lock(impl_->mutex);
+  --impl_->recordings;
 }
 
 CachingAllocator& host_allocator() {

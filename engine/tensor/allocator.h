@@ -55,6 +55,12 @@ class CachingAllocator {
   /// Returns wholly free segments to the system.
   void trim();
 
+  /// Recorded work (Backend::begin_recording) uses the same addresses each time it runs. From begin to end blocks come
+  /// from segments of their own, which go to nobody else before drop_recording() was called for each recording.
+  void begin_recording();
+  void end_recording();
+  void drop_recording();
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -114,6 +114,7 @@ void TrainConfig::validate() const {
   one_of("schedule-per", schedule_per, {"step", "epoch"});
   one_of("conv", conv, {"auto", "own"});
   one_of("matmul", matmul, {"auto", "own"});
+  one_of("cuda-graph", cuda_graph, {"on", "off"});
   one_of("precision", precision, {"f32", "bf16", "f16"});
   if (precision != "f32" && device == "cpu")
     throw UsageError("precision: device cpu computes in f32; expected f32, found {} (or --device cuda)", precision);

@@ -83,6 +83,7 @@ struct TrainConfig {
   std::int64_t every = 100;
   bool tf32 = false;
   std::string conv = "auto", matmul = "auto";
+  std::string cuda_graph = "on";
   std::int64_t threads = 0;
   double memory_limit = 0.0;
   std::string output_dir;

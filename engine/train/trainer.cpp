@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/autograd/functions.h"
-#include "engine/autograd/tape.h"
 #include "engine/tensor/allocator.h"
 #include "engine/train/largest_batch.h"
 #include "engine/train/nan_watch.h"
@@ -94,21 +92,16 @@ TrainingRun::Step TrainingRun::step_on(const Batch& batch) {
   optimizer_.set_lr(schedule_.rate(time));
   nn::set_random_step(model_, static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(state_.step));
 
-  const Tensor target = target_tensor(batch, setup_.task, device_);
-  Tensor images = images_tensor(batch, device_);
-  if (precision_ != images.dtype()) images = backend_of(device_).cast(images, precision_);
-  nn::round_conv_weights(model_, precision_);
+  const Tensor images = images_tensor(batch, device_), target = target_tensor(batch, setup_.task, device_);
+  const auto random_step = static_cast<std::uint64_t>(state_.step);
   const std::vector<nn::Parameter*> parameters = model_.parameters();
   LossScale& scale = state_.loss_scale;
   const double limit = config_.clip_grad_norm > 0.0 ? config_.clip_grad_norm : std::numeric_limits<double>::infinity();
   Step step;
   const auto forward_and_backward = [&] {
-    Tape tape;
-    const Variable scores = cast(model_(Variable(images)), DType::f32);
-    const Variable mean_loss = loss_(scores, target);
-    tape.backward(mean_loss, full(mean_loss.shape(), scale.value, DType::f32, device_));
-    step.logits = scores.value();
-    step.loss = scalar_value(mean_loss.value());
+    const TrainingPass::Result result = pass_(images, target, scale.value, random_step);
+    step.logits = result.scores;
+    step.loss = scalar_value(result.loss);
     if (scale.value != 1.0) scale_grads(parameters, 1.0 / scale.value);
     if (check_ && state_.step % config_.every == 0) check_step(batch, step.loss);
     step.gradient_norm = clip_grad_norm(parameters, limit);
@@ -171,6 +164,7 @@ void TrainingRun::train_step(const Batch& batch) {
 void TrainingRun::explain_out_of_memory(const Batch& batch, const std::string& what) {
   const auto n = static_cast<std::int64_t>(batch.size());
   check_.reset();
+  pass_.forget();
   const std::int64_t most = largest_batch(n, [&](std::int64_t size) {
     optimizer_.clear_grads();
     allocator_of(device_).trim();
@@ -221,6 +215,7 @@ Predictions TrainingRun::predict_split(nn::Module& model, const std::string& spl
 
 // After the last batch of an epoch: metrics, best, early stop, schedule, checkpoint. False when interrupted.
 bool TrainingRun::close_epoch() {
+  pass_.forget();  // evaluation wants the memory
   std::vector<MetricValue> metrics;
   if (data_.val) {
     Predictions predictions;

@@ -39,6 +39,7 @@ TrainingRun::TrainingRun(const TrainConfig& config, bool quiet)
       setup_(make_setup(config, *data_.train, resumed_.get(), init_report_)),
       model_(*setup_.model),
       loss_(config, *data_.train, device_),
+      pass_(model_, loss_, precision_, config.cuda_graph == "on"),
       optimizer_(prepared_parameters(), config.optimizer_options()),
       schedule_(config.schedule_options()),
       loader_(*data_.train, setup_.preparation, loader_options(true)),

@@ -16,6 +16,7 @@
 #include "engine/train/run_folder.h"
 #include "engine/train/run_state.h"
 #include "engine/train/trainer.h"
+#include "engine/train/training_pass.h"
 
 namespace engine {
 
@@ -69,6 +70,7 @@ class TrainingRun {
   ModelSetup setup_;
   models::Classifier& model_;
   LossFunction loss_;
+  TrainingPass pass_;
   Optimizer optimizer_;
   Schedule schedule_;
   std::unique_ptr<Ema> ema_;

@@ -5,6 +5,7 @@
 
 #include "engine/tensor/allocator.h"
 #include "kernels/cuda/device_allocator.h"
+#include "kernels/cuda/recording.h"
 #include "kernels/cuda/staging.h"
 
 namespace engine::gpu {
@@ -26,7 +27,11 @@ Context::Context(Runtime& runtime, Device device)
 Context::~Context() { contexts[static_cast<std::size_t>(device_)] = nullptr; }
 
 void Context::upload(void* to, const void* from, std::size_t bytes) {
-  if (bytes > 0) staging_->upload(to, from, bytes, compute_);
+  if (bytes == 0) return;
+  if (recorder)
+    runtime_.copy_to_device(to, recorder->keep(from, bytes), bytes, compute_);
+  else
+    staging_->upload(to, from, bytes, compute_);
 }
 
 void Context::download(void* to, const void* from, std::size_t bytes) {

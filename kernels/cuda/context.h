@@ -9,6 +9,7 @@
 
 namespace engine::gpu {
 
+class Recorder;
 class Staging;
 
 class Context {
@@ -30,7 +31,8 @@ class Context {
 
   /// Uninitialised tensor in plain layout.
   Tensor empty(const Shape& shape, DType dtype) const { return Tensor(shape, dtype, device_); }
-  /// Copies host memory to the device, on the compute stream; `from` may be reused at once.
+  /// Copies host memory to the device, on the compute stream; `from` may be reused at once. Recorded work copies what
+  /// was there when it was recorded.
   void upload(void* to, const void* from, std::size_t bytes);
   /// Copies to the host and waits for it.
   void download(void* to, const void* from, std::size_t bytes);
@@ -41,6 +43,8 @@ class Context {
 
   /// Null: nobody watches.
   LaunchObserver* observer = nullptr;
+  /// Null: work runs. Otherwise it is being written down (recording.h).
+  Recorder* recorder = nullptr;
 
  private:
   Runtime& runtime_;

@@ -10,6 +10,7 @@
 #include "kernels/cuda/movement.h"
 #include "kernels/cuda/optimizers.h"
 #include "kernels/cuda/pooling.h"
+#include "kernels/cuda/recording.h"
 #include "kernels/cuda/reductions.h"
 #include "kernels/cuda/resize.h"
 #include "kernels/cuda/shape.h"
@@ -29,6 +30,8 @@ class CudaBackend final : public Backend {
       : context_(context), convolutions_(std::move(convolutions)), products_(std::move(products)) {}
   Device device() const override { return context_.device(); }
   void synchronize() override { context_.synchronize(); }
+  bool can_record() const override { return true; }
+  std::unique_ptr<Recording> begin_recording() override { return std::make_unique<gpu::Recorder>(context_); }
   std::vector<std::pair<std::string, std::string>> libraries() const override {
     return {{"device", context_.properties().name}, {"convolutions", convolutions_}, {"products", products_}};
   }

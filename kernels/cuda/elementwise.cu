@@ -8,6 +8,7 @@
 #include "kernels/cuda/broadcast.h"
 #include "kernels/cuda/divisor.h"
 #include "kernels/cuda/map.cuh"
+#include "kernels/cuda/recording.h"
 #include "kernels/cuda/movement.h"
 
 namespace engine::ENGINE_CUDA_NS {
@@ -192,11 +193,12 @@ struct DropoutKey {
   std::uint32_t sample, step;
 };
 
-// A thread takes the four elements of one Philox block.
+// A thread takes the four elements of one Philox block. Recorded work finds its step in device memory.
 template <class T>
 __global__ void __launch_bounds__(256)
-    dropout_kernel(const T* __restrict__ x, T* __restrict__ y, std::int64_t n, DropoutKey k, std::uint32_t threshold,
-                   float factor) {
+    dropout_kernel(const T* __restrict__ x, T* __restrict__ y, std::int64_t n, DropoutKey k,
+                   const std::uint32_t* __restrict__ recorded_step, std::uint32_t threshold, float factor) {
+  if (recorded_step) k.step = *recorded_step;
   for (std::int64_t block = global_thread(); block * 4 < n; block += global_threads()) {
     const auto words = philox4x32(
         {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), k.sample, k.step}, k.key);
@@ -229,7 +231,7 @@ Tensor dropout(Context& c, const Tensor& x_any, double p, const RandomKey& key) 
     if (x.numel() == 0) return;
     const Cost cost{2.0 * static_cast<double>(x.bytes()), 25.0 * static_cast<double>(x.numel())};
     launch<dropout_kernel<T>>(c, c.grid_stride(x.numel(), 4), cost, pointer<const T>(x), pointer<T>(y), x.numel(), k,
-                              threshold, factor);
+                              c.recorder ? c.recorder->random_step() : nullptr, threshold, factor);
   });
   return y;
 }

@@ -37,6 +37,12 @@ class Event {
   virtual ~Event() = default;
 };
 
+/// Work that was written down instead of run: a CUDA graph.
+class Graph {
+ public:
+  virtual ~Graph() = default;
+};
+
 /// whole: the bytes are one object. in_blocks: a caching allocator hands out pieces and tells of each.
 enum class Lending { whole, in_blocks };
 
@@ -67,6 +73,14 @@ class Runtime {
   virtual void copy_to_host(void* to, const void* from, std::size_t bytes, Stream stream) = 0;
   virtual void copy_on_device(void* to, const void* from, std::size_t bytes, Stream stream) = 0;
   virtual void set_bytes(void* to, unsigned char value, std::size_t bytes, Stream stream) = 0;
+
+  /// From here to end_recording(), work given to the compute stream is written down instead of run. Nobody may wait for
+  /// the stream meanwhile, nor order others by it.
+  virtual void begin_recording() = 0;
+  /// What was written down. Also the way to give a recording up.
+  virtual std::unique_ptr<Graph> end_recording() = 0;
+  /// Queues the whole graph. It lives until it has run.
+  virtual void launch(Graph& graph, Stream stream) = 0;
 
   virtual std::unique_ptr<Event> make_event() = 0;
   virtual void record(Event& event, Stream stream) = 0;

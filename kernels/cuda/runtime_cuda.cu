@@ -43,6 +43,14 @@ struct DriverEvent final : Event {
   DriverEvent& operator=(const DriverEvent&) = delete;
   cudaEvent_t event = nullptr;
 };
+struct DriverGraph final : Graph {
+  ~DriverGraph() override {
+    if (executable) cudaGraphExecDestroy(executable);
+    if (graph) cudaGraphDestroy(graph);
+  }
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t executable = nullptr;
+};
 static cudaEvent_t native(Event& e) { return static_cast<DriverEvent&>(e).event; }
 static cudaStream_t native(Stream s) { return static_cast<cudaStream_t>(s.handle); }
 
@@ -99,6 +107,20 @@ class DriverRuntime final : public Runtime {
   }
   void set_bytes(void* to, unsigned char value, std::size_t bytes, Stream s) override {
     CHECKED(cudaMemsetAsync(to, value, bytes, native(s)));
+  }
+
+  // Relaxed: memory is allocated while work is written down.
+  void begin_recording() override {
+    CHECKED(cudaStreamBeginCapture(native(stream(StreamName::compute)), cudaStreamCaptureModeRelaxed));
+  }
+  std::unique_ptr<Graph> end_recording() override {
+    auto g = std::make_unique<DriverGraph>();
+    CHECKED(cudaStreamEndCapture(native(stream(StreamName::compute)), &g->graph));
+    CHECKED(cudaGraphInstantiateWithFlags(&g->executable, g->graph, 0));
+    return g;
+  }
+  void launch(Graph& g, Stream s) override {
+    CHECKED(cudaGraphLaunch(static_cast<DriverGraph&>(g).executable, native(s)));
   }
 
   std::unique_ptr<Event> make_event() override { return std::make_unique<DriverEvent>(); }

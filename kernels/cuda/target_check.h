@@ -12,7 +12,8 @@ namespace engine::ENGINE_CUDA_NS {
 /// device busy while the host learns the answer, which travels on the download stream and so does not wait for it.
 /// A tensor that was found right is not looked at again before an engine operation writes it (Storage::version): the
 /// backward pass waits for nothing, and neither does a loss whose targets were checked when they came to the device.
-/// Memory rewritten without an operation is not noticed; a wrong target there makes NaN, never a wrong access.
+/// Memory rewritten without an operation is not noticed, and recorded work does not look, since nobody may wait for it;
+/// a wrong target there makes NaN, never a wrong access.
 class TargetCheck {
  public:
   TargetCheck(Context& c, const Tensor& target, std::int64_t classes, std::int64_t ignore_index);

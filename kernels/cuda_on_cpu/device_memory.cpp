@@ -42,7 +42,14 @@ void DeviceMemory::free(void* p) {
   segments_.erase(it);
 }
 
+// Recorded work that runs again begins objects where those of its last run still are.
 void DeviceMemory::begin_object(void* p, std::size_t bytes) {
+  for (auto it = objects_.upper_bound(number(p) + bytes - 1); it != objects_.begin();) {
+    --it;
+    if (it->second.end <= number(p)) break;
+    poison(reinterpret_cast<void*>(it->second.begin), it->second.end - it->second.begin);
+    it = objects_.erase(it);
+  }
   unpoison(p, bytes);
   std::memset(p, 0xFF, bytes);
   objects_[number(p)] = {number(p), number(p) + bytes};

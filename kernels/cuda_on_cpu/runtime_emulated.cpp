@@ -8,6 +8,9 @@
 #include <exception>
 #include <mutex>
 #include <new>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "kernels/cuda_on_cpu/device_memory.h"
 #include "kernels/cuda_on_cpu/fault.h"
@@ -26,6 +29,11 @@ class QueueEvent final : public gpu::Event {
   std::shared_ptr<Clock::time_point> time;
 };
 QueueEvent& of_queue(gpu::Event& e) { return static_cast<QueueEvent&>(e); }
+class QueueGraph final : public gpu::Graph {
+ public:
+  std::vector<StreamQueue::Item> items;
+  std::set<void*> begun;  // blocks that begin and do not end in it
+};
 StreamQueue& queue_of(gpu::Stream s) { return *static_cast<StreamQueue*>(s.handle); }
 
 class EmulatedRuntime final : public gpu::Runtime {
@@ -70,11 +78,16 @@ class EmulatedRuntime final : public gpu::Runtime {
   }
   void block_begins(void* p, std::size_t bytes) noexcept override {
     std::lock_guard lock(mutex);
-    queues_[0].push([p, bytes] { device_memory().begin_object(p, bytes); }, true);
+    if (recording_) recording_->begun.insert(p);
+    push({&queues_[0]}, [p, bytes] { device_memory().begin_object(p, bytes); }, true);
   }
   void block_ends(void* p, std::size_t) noexcept override {
     std::lock_guard lock(mutex);
-    queues_[0].push([p] { device_memory().end_object(p); }, true);
+    const auto end = [p] { device_memory().end_object(p); };
+    if (recording_ && recording_->begun.erase(p) == 0)
+      queues_[0].push(end, true);  // of before the recording
+    else
+      push({&queues_[0]}, end, true);
   }
   std::size_t block_gap() const override { return 16; }
 
@@ -105,9 +118,24 @@ class EmulatedRuntime final : public gpu::Runtime {
     });
   }
 
+  void begin_recording() override {
+    std::lock_guard lock(mutex);
+    recording_ = std::make_unique<QueueGraph>();
+  }
+  std::unique_ptr<gpu::Graph> end_recording() override {
+    std::lock_guard lock(mutex);
+    return std::exchange(recording_, nullptr);
+  }
+  void launch(gpu::Graph& graph, gpu::Stream stream) override {
+    std::lock_guard lock(mutex);
+    for (const StreamQueue::Item& item : static_cast<QueueGraph&>(graph).items)
+      push(stream, item.work, item.bookkeeping);
+  }
+
   std::unique_ptr<gpu::Event> make_event() override { return std::make_unique<QueueEvent>(); }
   void record(gpu::Event& event, gpu::Stream stream) override {
     std::lock_guard lock(mutex);
+    not_while_recording("record", queue_of(stream));
     QueueEvent& e = of_queue(event);
     e.queue = &queue_of(stream);
     e.time = std::make_shared<Clock::time_point>();
@@ -116,6 +144,7 @@ class EmulatedRuntime final : public gpu::Runtime {
   }
   void wait(gpu::Stream stream, gpu::Event& event) override {
     const QueueEvent& e = of_queue(event);
+    not_while_recording("wait", queue_of(stream));
     if (e.queue) push(stream, [queue = e.queue, position = e.position] { queue->run_until(position); });
   }
   bool has_happened(gpu::Event& event) override {
@@ -128,12 +157,12 @@ class EmulatedRuntime final : public gpu::Runtime {
     if (e.queue) finish([&] { e.queue->run_until(e.position); });
   }
   void synchronize(gpu::Stream stream) override {
+    not_while_recording("synchronize", queue_of(stream));
     finish([&] { queue_of(stream).run(); });
   }
   void synchronize() override {
-    finish([&] {
-      for (StreamQueue& q : queues_) q.run();
-    });
+    not_while_recording("synchronize", queues_[0]);
+    run_all();
   }
   double elapsed(gpu::Event& from, gpu::Event& to) override {
     synchronize(from);
@@ -141,9 +170,12 @@ class EmulatedRuntime final : public gpu::Runtime {
     return std::chrono::duration<double, std::milli>(*of_queue(to).time - *of_queue(from).time).count();
   }
 
-  void push(gpu::Stream stream, std::function<void()> work) {
+  void push(gpu::Stream stream, std::function<void()> work, bool bookkeeping = false) {
     std::lock_guard lock(mutex);
-    queue_of(stream).push(std::move(work));
+    if (recording_ && &queue_of(stream) == &queues_[0])
+      recording_->items.push_back({std::move(work), bookkeeping});
+    else
+      queue_of(stream).push(std::move(work), bookkeeping);
   }
 
   std::recursive_mutex mutex;
@@ -166,10 +198,20 @@ class EmulatedRuntime final : public gpu::Runtime {
       throw;
     }
   }
+  // The driver's answer is an error, too.
+  void not_while_recording(const char* call, const StreamQueue& queue) const {
+    if (recording_ && &queue == &queues_[0])
+      throw DeviceError("{}: the compute stream's work is being recorded, nobody can wait for it", call);
+  }
+  void run_all() {
+    finish([&] {
+      for (StreamQueue& q : queues_) q.run();
+    });
+  }
   // For callers that cannot throw: the next one who waits hears of it.
   void finish_quietly() noexcept {
     try {
-      synchronize();
+      run_all();
     } catch (...) {
       fault_ = std::current_exception();
     }
@@ -178,6 +220,7 @@ class EmulatedRuntime final : public gpu::Runtime {
   gpu::DeviceProperties properties_;
   std::array<StreamQueue, 3> queues_;
   std::exception_ptr fault_;
+  std::unique_ptr<QueueGraph> recording_;  // null: work is queued
 };
 
 EmulatedRuntime& runtime() {

@@ -24,11 +24,12 @@ class StreamQueue {
   std::size_t queued() const { return queued_; }
   std::size_t finished() const { return finished_; }
 
- private:
   struct Item {
     std::function<void()> work;
     bool bookkeeping;
   };
+
+ private:
   std::deque<Item> items_;
   std::size_t queued_ = 0, finished_ = 0;
 };

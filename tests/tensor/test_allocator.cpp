@@ -153,6 +153,35 @@ TEST_CASE("trim() gives free segments back whole and keeps those in use") {
   CHECK(log.wrong_returns == 0);
 }
 
+TEST_CASE("Blocks of a recording come from segments of their own, which nobody gets before it is dropped") {
+  MemoryLog log;
+  CachingAllocator allocator(std::make_unique<LoggedMemory>(log));
+  for (const std::size_t size : {1 * kib, 5 * mib}) {
+    void* before = allocator.allocate(size);
+    allocator.deallocate(before);
+    allocator.begin_recording();
+    void* recorded = allocator.allocate(size);
+    CHECK(recorded != before);
+    allocator.deallocate(recorded);
+    CHECK(allocator.allocate(size) == recorded);  // within the recording it is used again
+    allocator.end_recording();
+    allocator.deallocate(recorded);  // by whoever kept it longer
+    CHECK(allocator.allocate(size) == before);
+    allocator.trim();
+    void* other = allocator.allocate(size);
+    CHECK(other != recorded);
+    allocator.deallocate(before);
+    allocator.deallocate(other);
+    const std::size_t held = allocator.stats().reserved;
+    allocator.trim();
+    CHECK(allocator.stats().reserved > 0);
+    CHECK(allocator.stats().reserved < held);
+    allocator.drop_recording();
+    allocator.trim();
+    CHECK(allocator.stats().reserved == 0);
+  }
+}
+
 TEST_CASE("Before it gives up the allocator gives its free segments back and asks again") {
   MemoryLog log;
   CachingAllocator allocator(std::make_unique<LoggedMemory>(log));

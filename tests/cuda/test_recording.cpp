@@ -1,0 +1,218 @@
+// Work that is written down and run again: the same bits as work that runs as it comes.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "engine/autograd/functions.h"
+#include "engine/nn/init.h"
+#include "engine/nn/layers.h"
+#include "engine/optim/optimizer.h"
+#include "engine/tensor/allocator.h"
+#include "engine/train/training_pass.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "models/registry.h"
+#include "tests/cuda/compare.h"
+
+namespace {
+
+Backend& backend() {
+  if (!has_backend(context().device())) test::device::register_cuda_backend();
+  return backend_of(context().device());
+}
+
+Tensor ramp(std::int64_t n, float first) {
+  std::vector<float> v(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < v.size(); ++i) v[i] = first + static_cast<float>(i);
+  return from_vector(v, {n}, backend().device());
+}
+
+}  // namespace
+
+TEST_CASE("Recorded work runs when it is told to, as often as it is told to, on what its inputs hold then") {
+  const Tensor x = ramp(37, 0.0f);
+  Tensor y;
+  const auto recording = backend().begin_recording();
+  {
+    const Tensor temporary = backend().scale(x, 2.0);
+    y = backend().add(temporary, temporary);
+  }
+  recording->end();
+  for (const float first : {1.0f, -5.0f}) {
+    backend().copy_(x, ramp(37, first));
+    recording->run(0);
+    const auto values = to_vector<float>(y);
+    CHECK(values[0] == 4.0f * first);
+    CHECK(values[36] == 4.0f * (first + 36.0f));
+  }
+}
+
+TEST_CASE("Memory of recorded work goes to nobody else while the recording lives") {
+  const Tensor x = ramp(1000, 0.0f);
+  Tensor y;
+  auto recording = backend().begin_recording();
+  { y = backend().scale(backend().scale(x, 3.0), 2.0); }
+  recording->end();
+  recording->run(0);
+  // As large as the temporary: would take its place.
+  const Tensor other = ramp(1000, 70.0f), another = ramp(1000, 80.0f);
+  recording->run(0);
+  CHECK(to_vector<float>(other)[999] == 1069.0f);
+  CHECK(to_vector<float>(another)[999] == 1079.0f);
+  CHECK(to_vector<float>(y)[999] == 6.0f * 999.0f);
+}
+
+TEST_CASE("What recorded work copies from the host is what was there when it was recorded") {
+  Tensor y;
+  const auto recording = backend().begin_recording();
+  {
+    std::vector<float> values(5000, 3.0f);
+    y = backend().scale(from_vector(values, {5000}, backend().device()), 2.0);
+    std::fill(values.begin(), values.end(), -1.0f);
+  }
+  recording->end();
+  for (int i = 0; i < 2; ++i) {
+    recording->run(0);
+    CHECK(to_vector<float>(y)[4999] == 6.0f);
+  }
+}
+
+TEST_CASE("Two recordings share their memory and run in turn") {
+  const Tensor x = ramp(500, 1.0f);
+  Tensor y[2];
+  std::unique_ptr<Recording> recordings[2];
+  for (int i = 0; i < 2; ++i) {
+    recordings[i] = backend().begin_recording();
+    y[i] = backend().scale(backend().scale(x, 2.0 + i), 10.0);
+    recordings[i]->end();
+  }
+  for (int turn = 0; turn < 2; ++turn)
+    for (int i = 0; i < 2; ++i) {
+      recordings[i]->run(0);
+      CHECK(to_vector<float>(y[i])[499] == (2.0f + static_cast<float>(i)) * 5000.0f);
+    }
+}
+
+TEST_CASE("Recorded dropout draws as for the step it is run with") {
+  const Tensor x = ramp(3001, 1.0f);
+  RandomKey key(5, RandomStream::dropout);
+  key.sample = 3;
+  Tensor y;
+  const auto recording = backend().begin_recording();
+  y = backend().dropout(x, 0.4, key);
+  recording->end();
+  for (const std::uint32_t step : {0u, 7u, 4000000000u}) {
+    key.step = step;
+    recording->run(step);
+    CHECK(to_vector<float>(y) == to_vector<float>(backend().dropout(x, 0.4, key)));
+  }
+}
+
+TEST_CASE("Nobody can wait for work that is being recorded, nor record twice; afterwards everything is as before") {
+  const Tensor x = ramp(5, 1.0f);
+  {
+    const auto recording = backend().begin_recording();
+    CHECK_THROWS_AS(to_vector<float>(x), Error);
+    CHECK_THROWS_AS(backend().begin_recording(), UsageError);
+    CHECK_THROWS_AS(recording->run(0), UsageError);
+  }
+  CHECK(to_vector<float>(x)[4] == 5.0f);
+}
+
+namespace {
+
+// They are built on device cpu.
+void with_networks() {
+  if (!has_backend(Device::cpu)) register_cpu_backend();
+}
+
+Variable cross_entropy(const Variable& scores, const Tensor& target) { return softmax_cross_entropy(scores, target); }
+
+using Values = std::map<std::string, std::vector<float>>;
+
+// Weights, buffers and losses after some steps of SGD, the batches of which differ.
+Values train(nn::Module& model, std::int64_t side, DType precision, double loss_scale, bool record, bool& recorded) {
+  nn::initialize(model, nn::Scheme::he_normal, 7);
+  model.to(backend().device());
+  model.set_training(true);
+  OptimizerOptions options;
+  options.lr = 0.005;
+  options.momentum = 0.9;
+  Optimizer optimizer(model.parameters(), options);
+  TrainingPass pass(model, cross_entropy, precision, record);
+  Values out;
+  recorded = false;
+  for (std::uint32_t step = 0; step < 4; ++step) {
+    nn::set_random_step(model, 11, step);
+    const std::int64_t n = step == 3 ? 2 : 3;  // the last batch is smaller
+    const Shape shape{n, 3, side, side};
+    const Tensor images = to_device(test::normal(shape, DType::f32, 90 + step), backend().device());
+    std::vector<std::int64_t> classes{step % 3, 1, 2};
+    classes.resize(static_cast<std::size_t>(n));
+    const TrainingPass::Result r = pass(images, from_vector(classes, {n}, backend().device()), loss_scale, step);
+    recorded = recorded || pass.recorded();
+    if (loss_scale != 1.0) scale_grads(model.parameters(), 1.0 / loss_scale);
+    clip_grad_norm(model.parameters(), 1.0);
+    optimizer.step();
+    optimizer.clear_grads();
+    out[fmt::format("loss {}", step)] = to_vector<float>(r.loss);
+    out[fmt::format("scores {}", step)] = to_vector<float>(r.scores);
+    if (step == 2) pass.forget();
+  }
+  for (const nn::Parameter* p : model.parameters()) out[p->name] = to_vector<float>(p->variable.value());
+  for (const nn::Buffer* b : model.buffers()) out[b->name] = to_vector<float>(b->value);
+  return out;
+}
+
+void check_same_bits(const std::function<std::unique_ptr<nn::Module>()>& make, std::int64_t side, DType precision,
+                     double loss_scale) {
+  with_networks();
+  bool recorded = false;
+  const auto one = make(), other = make();
+  const Values truth = train(*one, side, precision, loss_scale, false, recorded);
+  CHECK(!recorded);
+  const Values found = train(*other, side, precision, loss_scale, true, recorded);
+  CHECK(recorded);
+  REQUIRE(found.size() == truth.size());
+  for (const auto& [name, values] : truth) CHECK_MESSAGE(found.at(name) == values, name);
+}
+
+std::unique_ptr<nn::Module> small_network() {
+  auto net = std::make_unique<nn::Sequential>();
+  net->append<nn::Conv2d>(3, 8, 3, 2, 1);
+  net->append<nn::BatchNorm2d>(8);
+  net->append<nn::Dropout>(0.3);
+  net->append<nn::GlobalAvgPool>();
+  net->append<nn::Dropout>(0.5);
+  net->append<nn::Linear>(8, 3);
+  return net;
+}
+
+}  // namespace
+
+TEST_CASE("Training with a recorded pass gives the same bits as without: dropout, f32, f16") {
+  check_same_bits(small_network, 19, DType::f32, 1.0);
+  check_same_bits(small_network, 19, DType::f16, 1024.0);
+}
+
+TEST_CASE("Training with a recorded pass gives the same bits as without: gradients that meet, in a narrow ResNet-50") {
+  check_same_bits([] { return models::make_model("resnet50", {3, 3, 4}); }, 17, DType::bf16, 1.0);
+}
+
+TEST_CASE("Where a recording finds no memory, training goes on without one") {
+  with_networks();
+  const auto model = small_network();
+  model->to(backend().device());
+  TrainingPass pass(*model, cross_entropy, DType::f32, true);
+  CachingAllocator& memory = allocator_of(backend().device());
+  const Tensor images = to_device(test::normal({2, 3, 35, 35}, DType::f32, 90), backend().device());
+  const Tensor target = from_vector(std::vector<std::int64_t>{0, 2}, {2}, backend().device());
+  for (int step = 0; step < 2; ++step) {
+    const TrainingPass::Result r = pass(images, target, 1.0, 0);
+    CHECK(std::isfinite(scalar_value(r.loss)));
+    CHECK(!pass.recorded());
+    for (nn::Parameter* p : model->parameters()) p->variable.clear_grad();
+    memory.trim();
+    memory.set_limit(memory.stats().reserved);  // the rests of segments that weights are in must do
+  }
+  memory.set_limit(0);
+}
