@@ -152,7 +152,7 @@ Values train(nn::Module& model, std::int64_t side, DType precision, double loss_
     recorded = recorded || pass.recorded();
     if (loss_scale != 1.0) scale_grads(model.parameters(), 1.0 / loss_scale);
     clip_grad_norm(model.parameters(), 1.0);
-    optimizer.step();
+    if (step > 0) optimizer.step();  // a step may be skipped: the recording begins with weights that are rounded already
     optimizer.clear_grads();
     out[fmt::format("loss {}", step)] = to_vector<float>(r.loss);
     out[fmt::format("scores {}", step)] = to_vector<float>(r.scores);
