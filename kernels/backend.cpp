@@ -12,6 +12,11 @@ std::unique_ptr<Recording> Backend::begin_recording() {
   throw UsageError("device {} cannot record operations", name_of(device()));
 }
 
+Tensor Backend::transform_pictures(const Tensor&, const PictureBatch&) {
+  throw UsageError("device {} does not transform pictures", name_of(device()));
+}
+std::unique_ptr<Upload> Backend::make_upload() { throw UsageError("device {} copies at once", name_of(device())); }
+
 namespace {
 
 std::array<Backend*, device_count>& backends() {

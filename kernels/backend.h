@@ -9,6 +9,7 @@
 
 #include "engine/tensor/philox.h"
 #include "kernels/observe.h"
+#include "kernels/pictures.h"
 #include "kernels/types.h"
 
 namespace engine {
@@ -26,6 +27,19 @@ class Recording {
   virtual void run(std::uint32_t random_step) = 0;
 };
 
+/// Host memory whose bytes go to the device beside the work that runs there.
+class Upload {
+ public:
+  virtual ~Upload() = default;
+  /// Memory for `bytes`, page-locked where that makes copies faster. Waits until the copy before has been made.
+  virtual std::byte* host(std::size_t bytes) = 0;
+  /// Begins to copy them. Work that was given the former contents before done() comes first.
+  virtual void send() = 0;
+  /// The contents on the device, u8 [bytes], for work given from now on until done().
+  virtual Tensor receive() = 0;
+  virtual void done() = 0;
+};
+
 /// Every operation of ops.def, where the contracts stand. Public methods are observed (timing, NaN watch) and forward
 /// to do_NAME of the device's implementation. Calls may return before the work is done; only to_host, has_nonfinite
 /// and synchronize wait.
@@ -41,6 +55,12 @@ class Backend {
   /// same operations must have run before, so that everything is loaded and chosen. Throws UsageError where the device
   /// cannot do that.
   virtual std::unique_ptr<Recording> begin_recording();
+  /// Whether transform_pictures() is there. Elsewhere pictures are transformed before they come to the device.
+  virtual bool transforms_pictures() const { return false; }
+  /// A batch in the memory of an upload -> f32 [count, channels, height + 2 pad, width + 2 pad]: the numbers that
+  /// transform() (engine/data/transforms.h) gives, up to rounding after rotations and changes of colour.
+  virtual Tensor transform_pictures(const Tensor& packed, const PictureBatch& batch);
+  virtual std::unique_ptr<Upload> make_upload();
   /// Names and versions of the libraries it computes with, for the record of a run.
   virtual std::vector<std::pair<std::string, std::string>> libraries() const { return {}; }
 

@@ -17,7 +17,7 @@ namespace {
 struct LoaderBenchOptions {
   Common common;
   std::string data, split = "train", input = "3x224x224", on_bad_image = "error";
-  bool augment = false;
+  bool augment = false, pack = false;
   int batch_size = 32, workers = 2, epochs = 3;
 };
 
@@ -42,6 +42,7 @@ ExitCode run(const LoaderBenchOptions& o) {
   loader.workers = o.workers;
   loader.seed = o.common.seed;
   loader.augment = o.augment;
+  loader.pack = o.pack;
   loader.sampling = Sampling::shuffled;
   loader.skip_bad_images = o.on_bad_image == "skip";
   const bench::LoaderResult r = bench::bench_loader(*data, plan_of(o), loader, o.epochs);
@@ -54,6 +55,7 @@ ExitCode run(const LoaderBenchOptions& o) {
   write_json(o.common, {{"data", o.data},
                         {"input", o.input},
                         {"workers", o.workers},
+                        {"pack", o.pack},
                         {"images", r.images},
                         {"bad_images", r.bad_images},
                         {"images_per_second", r.median},
@@ -71,6 +73,7 @@ Action set_up_bench_loader(CLI::App& app) {
   app.add_option("--split", o->split, "train, val or test")->capture_default_str()->check(CLI::IsMember({"train", "val", "test"}));
   app.add_option("--input", o->input, "CHANNELSxHEIGHTxWIDTH")->capture_default_str();
   app.add_flag("--augment", o->augment, "Random resized crop and flip, as in training; else resize and centre crop");
+  app.add_flag("--pack", o->pack, "Leave the transforms to the device, as training on CUDA devices does");
   app.add_option("--batch,--batch-size", o->batch_size, "Images a batch")->capture_default_str()->check(CLI::Range(1, 65536));
   app.add_option("--workers", o->workers, "Loader threads; 0 loads in the calling thread")
       ->capture_default_str()

@@ -51,6 +51,20 @@ void turn_hue(FloatImage& image, float turn) {
   }
 }
 
+// The part of the picture that the centre crop of the resized picture shows, in pixels of the original. Resizing and
+// cropping in one step saves the pixels nobody sees.
+Box central_box(int width, int height, const TransformPlan& plan) {
+  const int short_side = std::min(width, height);
+  double scale;  // original pixels per resized pixel
+  if (plan.resize_short > 0)
+    scale = static_cast<double>(short_side) / plan.resize_short;
+  else
+    scale = std::min(static_cast<double>(width) / plan.width, static_cast<double>(height) / plan.height);
+  const double w = std::min<double>(width, plan.width * scale), h = std::min<double>(height, plan.height * scale);
+  const double left = (width - w) / 2, top = (height - h) / 2;
+  return {left, top, left + w, top + h};
+}
+
 }  // namespace
 
 Box random_crop_box(int width, int height, const TransformPlan& plan, Random& random) {
@@ -115,20 +129,51 @@ FloatImage rotated(const FloatImage& image, float degrees) {
   return out;
 }
 
-void jitter_color(FloatImage& image, const ColorJitter& j, Random& random) {
-  std::array<int, 4> order{0, 1, 2, 3};
+ColorSteps draw_color_steps(const ColorJitter& j, Random& random) {
+  std::array<std::size_t, 4> order{0, 1, 2, 3};
   for (std::size_t i = 4; i > 1; --i) std::swap(order[i - 1], order[random.below(static_cast<std::uint32_t>(i))]);
   // All four are drawn whatever is active, so that switching one off does not change the others.
   const auto factor = [&](float v) { return random.uniform(std::max(0.0f, 1.0f - v), 1.0f + v); };
   const float brightness = factor(j.brightness), contrast = factor(j.contrast), saturation = factor(j.saturation);
-  const float hue = random.uniform(-j.hue, j.hue);
-  for (int step : order) {
-    if (step == 0 && j.brightness > 0)
-      for (float& v : image.samples) v = blend(v, 0.0f, brightness);
-    if (step == 1 && j.contrast > 0) adjust_contrast(image, contrast);
-    if (step == 2 && j.saturation > 0) adjust_saturation(image, saturation);
-    if (step == 3 && j.hue > 0) turn_hue(image, hue);
+  const std::array<float, 4> factors{brightness, contrast, saturation, random.uniform(-j.hue, j.hue)};
+  const std::array<float, 4> amounts{j.brightness, j.contrast, j.saturation, j.hue};
+  ColorSteps drawn;
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (!(amounts[order[i]] > 0)) continue;
+    drawn.steps[i] = static_cast<ColorStep>(order[i] + 1);
+    drawn.factors[i] = factors[order[i]];
   }
+  return drawn;
+}
+
+void change_colors(FloatImage& image, const ColorSteps& drawn) {
+  for (std::size_t i = 0; i < 4; ++i) {
+    const float factor = drawn.factors[i];
+    switch (drawn.steps[i]) {
+      case ColorStep::none: break;
+      case ColorStep::brightness:
+        for (float& v : image.samples) v = blend(v, 0.0f, factor);
+        break;
+      case ColorStep::contrast: adjust_contrast(image, factor); break;
+      case ColorStep::saturation: adjust_saturation(image, factor); break;
+      case ColorStep::hue: turn_hue(image, factor); break;
+    }
+  }
+}
+
+Decisions decide(int width, int height, const TransformPlan& plan, const RandomKey* key) {
+  Decisions d;
+  if (!key) {
+    d.box = central_box(width, height, plan);
+    return d;
+  }
+  Random random(*key);
+  d.box = plan.random_resized_crop ? random_crop_box(width, height, plan, random) : central_box(width, height, plan);
+  d.flip_x = plan.horizontal_flip && random.bernoulli(0.5f);
+  d.flip_y = plan.vertical_flip && random.bernoulli(0.5f);
+  if (plan.rotate_degrees > 0) d.degrees = random.uniform(-plan.rotate_degrees, plan.rotate_degrees);
+  if (plan.jitter.active()) d.colors = draw_color_steps(plan.jitter, random);
+  return d;
 }
 
 }  // namespace engine

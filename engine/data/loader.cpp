@@ -29,8 +29,9 @@ Batch first_of(const Batch& b, std::size_t n) {
   const std::size_t size = b.size();
   if (n > size) throw UsageError("the first {} pictures of a batch of {}", n, size);
   if (n == size) return b;
-  return {part(b.pixels, n, size), part(b.labels, n, size), part(b.targets, n, size), part(b.indices, n, size),
-          b.channels, b.height, b.width};
+  return {part(b.pixels, n, size), b.packed.first(b.packed.size() > 0 ? n : 0),
+          part(b.labels, n, size), part(b.targets, n, size),
+          part(b.indices, n, size), b.channels, b.height, b.width};
 }
 
 struct Loader::Impl {
@@ -111,16 +112,21 @@ struct Loader::Impl {
     Batch& b = made.batch;
     b.channels = plan.channels, b.height = plan.output_height(), b.width = plan.output_width();
     b.labels.clear(), b.targets.clear(), b.indices.clear();
-    b.pixels.resize((end - begin) * size);
+    b.pixels.resize(options.pack ? 0 : (end - begin) * size);
+    b.packed.clear(plan);
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t index = positions[i];
       const Sample& sample = data.sample(index);
       RandomKey key(options.seed, RandomStream::augment);
       key.epoch = in_epoch;
       key.sample = static_cast<std::uint32_t>(i);  // the position in the epoch: a picture drawn twice differs
-      const std::span<float> place(b.pixels.data() + b.indices.size() * size, size);
       try {
-        transform(data.load(index, plan.short_side_hint()), plan, options.augment ? &key : nullptr, place);
+        const Image image = data.load(index, plan.short_side_hint());
+        const RandomKey* const random = options.augment ? &key : nullptr;
+        if (options.pack)
+          b.packed.add(image, plan, random);
+        else
+          transform(image, plan, random, {b.pixels.data() + b.indices.size() * size, size});
       } catch (const DataError& e) {
         if (!options.skip_bad_images) throw;
         made.bad.push_back({sample.id, e.what()});
@@ -132,7 +138,7 @@ struct Loader::Impl {
       else
         b.targets.insert(b.targets.end(), sample.targets.begin(), sample.targets.end());
     }
-    b.pixels.resize(b.indices.size() * size);
+    if (!options.pack) b.pixels.resize(b.indices.size() * size);
   }
 
   bool take(Batch& batch) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/data/dataset.h"
+#include "engine/data/packed_pictures.h"
 #include "engine/data/sampler.h"
 #include "engine/data/transforms.h"
 
@@ -14,7 +15,8 @@ namespace engine {
 
 /// Buffers are reused from batch to batch.
 struct Batch {
-  std::vector<float> pixels;         ///< [n, channels, height, width]
+  std::vector<float> pixels;         ///< [n, channels, height, width]; none where the options say `pack`
+  PackedPictures packed;             ///< and there the pictures
   std::vector<std::int64_t> labels;  ///< multi_class: [n]
   std::vector<float> targets;        ///< multi_label: [n, classes], missing_target where unknown
   std::vector<std::size_t> indices;  ///< positions in the data set
@@ -33,6 +35,7 @@ struct LoaderOptions {
   std::uint64_t seed = 42;
   Sampling sampling = Sampling::sequential;
   bool augment = false;        ///< do the random part of the plan
+  bool pack = false;           ///< leave the transforms to the device
   bool drop_last = false;      ///< leave out a last batch that is not full
   bool skip_bad_images = false;  ///< a picture that cannot be read makes its batch shorter instead of throwing
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <optional>
 
 #include "engine/data/augment.h"
 #include "engine/io/image_decode.h"
@@ -14,20 +13,6 @@ namespace engine {
 namespace {
 
 constexpr std::array<const char*, 3> interpolation_names{"nearest", "bilinear", "bicubic"};
-
-// The part of the picture that the centre crop of the resized picture shows, in pixels of the original. Resizing and
-// cropping in one step saves the pixels nobody sees.
-Box central_box(int width, int height, const TransformPlan& plan) {
-  const int short_side = std::min(width, height);
-  double scale;  // original pixels per resized pixel
-  if (plan.resize_short > 0)
-    scale = static_cast<double>(short_side) / plan.resize_short;
-  else
-    scale = std::min(static_cast<double>(width) / plan.width, static_cast<double>(height) / plan.height);
-  const double w = std::min<double>(width, plan.width * scale), h = std::min<double>(height, plan.height * scale);
-  const double left = (width - w) / 2, top = (height - h) / 2;
-  return {left, top, left + w, top + h};
-}
 
 bool whole(const Box& b, int width, int height) {
   return b.left == 0 && b.top == 0 && b.right == width && b.bottom == height;
@@ -106,18 +91,13 @@ void transform(const Image& original, const TransformPlan& plan, const RandomKey
   const bool converts = original.channels != plan.channels;
   const Image converted = converts ? to_channels(original, plan.channels) : Image();
   const Image& image = converts ? converted : original;
-  std::optional<Random> random;
-  if (key) random.emplace(*key);
-  const Box box = random && plan.random_resized_crop ? random_crop_box(image.width, image.height, plan, *random)
-                                                     : central_box(image.width, image.height, plan);
-  const bool as_it_is = image.width == plan.width && image.height == plan.height && whole(box, image.width, image.height);
-  FloatImage picture = to_float(as_it_is ? image : resize(image, plan.width, plan.height, plan.interpolation, box));
-  if (random) {
-    if (plan.horizontal_flip && random->bernoulli(0.5f)) flip_horizontally(picture);
-    if (plan.vertical_flip && random->bernoulli(0.5f)) flip_vertically(picture);
-    if (plan.rotate_degrees > 0) picture = rotated(picture, random->uniform(-plan.rotate_degrees, plan.rotate_degrees));
-    if (plan.jitter.active()) jitter_color(picture, plan.jitter, *random);
-  }
+  const Decisions d = decide(image.width, image.height, plan, key);
+  const bool as_it_is = image.width == plan.width && image.height == plan.height && whole(d.box, image.width, image.height);
+  FloatImage picture = to_float(as_it_is ? image : resize(image, plan.width, plan.height, plan.interpolation, d.box));
+  if (d.flip_x) flip_horizontally(picture);
+  if (d.flip_y) flip_vertically(picture);
+  if (d.degrees) picture = rotated(picture, *d.degrees);
+  change_colors(picture, d.colors);
   write_planes(picture, plan, out);
 }
 

@@ -18,16 +18,11 @@ double filter_value(double x, Interpolation how) {
   return 0.0;
 }
 
-// For each output position: the first input position and `taps` weights that sum to 1 (unused ones are 0).
-struct Weights {
-  int taps = 0;
-  std::vector<int> first, count;
-  std::vector<double> weight;
-};
+}  // namespace
 
-Weights make_weights(int in, double begin, double end, int out, Interpolation how) {
+AxisWeights axis_weights(int in, double begin, double end, int out, Interpolation how) {
   const double scale = (end - begin) / out, filter_scale = std::max(scale, 1.0);
-  Weights w;
+  AxisWeights w;
   if (how == Interpolation::nearest) {
     w.taps = 1;
     w.weight.assign(static_cast<std::size_t>(out), 1.0);
@@ -56,8 +51,15 @@ Weights make_weights(int in, double begin, double end, int out, Interpolation ho
   return w;
 }
 
-// Pillow's fixed point: 22 fractional bits, so that 8 bits times a sum of weights up to about 2 stay inside an int.
-constexpr int fraction_bits = 32 - 8 - 2;
+// 22 fractional bits: 8 bits times a sum of weights up to about 2 stay inside an int.
+constexpr int fraction_bits = resampling_fraction_bits;
+static_assert(fraction_bits == 32 - 8 - 2);
+
+int fixed_weight(double w) {
+  return static_cast<int>(w < 0.0 ? w * (1 << fraction_bits) - 0.5 : w * (1 << fraction_bits) + 0.5);
+}
+
+namespace {
 
 ENGINE_MULTIVERSION
 void add_row(const std::uint8_t* row, int weight, int* sum, std::size_t n) {
@@ -77,9 +79,7 @@ struct Fixed {
   using Sample = std::uint8_t;
   using Sum = int;
   static constexpr Sum start = 1 << (fraction_bits - 1);
-  static Sum weight(double w) {
-    return static_cast<int>(w < 0.0 ? w * (1 << fraction_bits) - 0.5 : w * (1 << fraction_bits) + 0.5);
-  }
+  static Sum weight(double w) { return fixed_weight(w); }
   static void finish(const Sum* sum, Sample* row, std::size_t n) { round_row(sum, row, n); }
 };
 struct Floating {
@@ -91,7 +91,7 @@ struct Floating {
 };
 
 template <class A>
-void horizontal(const typename A::Sample* in, int channels, const Weights& w,
+void horizontal(const typename A::Sample* in, int channels, const AxisWeights& w,
                 const std::vector<typename A::Sum>& weights, typename A::Sample* out, int out_width) {
   typename A::Sum sums[4];
   for (int x = 0; x < out_width; ++x) {
@@ -109,9 +109,9 @@ std::vector<typename A::Sample> resample(const std::vector<typename A::Sample>& 
                                          int channels, int width, int height, Interpolation how, const Box& box) {
   using Sample = typename A::Sample;
   using Sum = typename A::Sum;
-  const Weights wx = make_weights(in_width, box.left, box.right, width, how);
-  const Weights wy = make_weights(in_height, box.top, box.bottom, height, how);
-  const auto fixed = [](const Weights& w) {
+  const AxisWeights wx = axis_weights(in_width, box.left, box.right, width, how);
+  const AxisWeights wy = axis_weights(in_height, box.top, box.bottom, height, how);
+  const auto fixed = [](const AxisWeights& w) {
     std::vector<Sum> v(w.weight.size());
     std::transform(w.weight.begin(), w.weight.end(), v.begin(), [](double x) { return A::weight(x); });
     return v;

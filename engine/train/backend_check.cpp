@@ -4,7 +4,6 @@
 
 #include "engine/autograd/functions.h"
 #include "engine/autograd/tape.h"
-#include "engine/train/evaluate.h"
 #include "kernels/backend.h"
 
 namespace engine {
@@ -38,7 +37,7 @@ BackendCheck::BackendCheck(const TrainConfig& config, const ModelSetup& setup, c
       twin_(twin_of(config, setup, other)),
       loss_(config, train, other) {}
 
-StepDifference BackendCheck::compare(nn::Module& model, const Batch& batch, double loss, std::uint64_t step) {
+StepDifference BackendCheck::compare(nn::Module& model, const DeviceBatch& batch, double loss, std::uint64_t step) {
   const auto ours = twin_->parameters(), theirs = model.parameters();
   for (std::size_t i = 0; i < ours.size(); ++i)
     backend_of(other_).copy_(ours[i]->variable.value(), to_device(theirs[i]->variable.value(), other_));
@@ -50,7 +49,8 @@ StepDifference BackendCheck::compare(nn::Module& model, const Batch& batch, doub
   StepDifference d;
   {
     Tape tape;
-    const Variable mean_loss = loss_((*twin_)(Variable(images_tensor(batch, other_))), target_tensor(batch, task_, other_));
+    const Variable mean_loss =
+        loss_((*twin_)(Variable(to_device(batch.images, other_))), to_device(batch.target, other_));
     tape.backward(mean_loss);
     const double truth = scalar_value(mean_loss.value());
     d.loss = relative(std::abs(loss - truth), std::abs(truth));

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/data/loader.h"
+#include "engine/train/batch_feed.h"
 #include "engine/train/loss.h"
 #include "engine/train/model_setup.h"
 
@@ -30,7 +30,7 @@ class BackendCheck {
 
   /// Takes the weights of `model`, which has made forward and backward of `batch` with `loss` and has not been updated
   /// since, and does the same on the other device. Gradients are those of the plain loss. Dropout drops the same.
-  StepDifference compare(nn::Module& model, const Batch& batch, double loss, std::uint64_t step);
+  StepDifference compare(nn::Module& model, const DeviceBatch& batch, double loss, std::uint64_t step);
 
  private:
   const TrainConfig& config_;

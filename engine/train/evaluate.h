@@ -34,11 +34,6 @@ struct Predictions {
 /// where the options allow it. `stop` is asked after each batch; when it says yes, what there is so far comes back.
 Predictions predict(nn::Module& model, const Dataset& data, const TransformPlan& plan, const LoaderOptions& options,
                     Device device, const std::function<bool()>& stop = {});
-/// Pixels of a batch on the device, [N, C, H, W].
-Tensor images_tensor(const Batch& batch, Device device);
-/// i64 labels [N], or f32 targets [N, classes].
-Tensor target_tensor(const Batch& batch, Task task, Device device);
-
 struct MetricValue {
   std::string name;
   std::string of_class;  ///< empty: all classes together

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/train/batch_feed.h"
 #include "engine/train/evaluate.h"
 #include "kernels/backend.h"
 
@@ -57,32 +58,21 @@ std::size_t Predictions::top(std::size_t i) const {
   return static_cast<std::size_t>(std::max_element(row(i), row(i) + classes.size()) - row(i));
 }
 
-Tensor images_tensor(const Batch& b, Device device) {
-  const Shape shape{static_cast<std::int64_t>(b.size()), b.channels, b.height, b.width};
-  return backend_of(device).from_host(b.pixels.data(), shape, DType::f32);
-}
-
-Tensor target_tensor(const Batch& b, Task task, Device device) {
-  const auto n = static_cast<std::int64_t>(b.size());
-  if (task == Task::multi_class) return backend_of(device).from_host(b.labels.data(), {n}, DType::i64);
-  const auto classes = static_cast<std::int64_t>(b.targets.size()) / n;
-  return backend_of(device).from_host(b.targets.data(), {n, classes}, DType::f32);
-}
-
 Predictions predict(nn::Module& model, const Dataset& data, const TransformPlan& plan, const LoaderOptions& options,
                     Device device, const std::function<bool()>& stop) {
   Predictions p;
   p.task = data.task();
   p.classes = data.classes();
   model.set_training(false);
-  Loader loader(data, plan, options);
-  loader.start_epoch(0);
+  BatchFeed feed(data, plan, options, device);
+  feed.start_epoch(0);
   LossSum loss;
-  Batch batch;
-  while (loader.next(batch)) {
+  DeviceBatch batch;
+  while (feed.next(batch)) {
     if (batch.size() == 0) continue;
-    const Variable logits = model(Variable(images_tensor(batch, device)));
-    append(p, loss, data, batch, to_vector<float>(logits.value()));
+    const Variable logits = model(Variable(batch.images));
+    feed.prefetch();
+    append(p, loss, data, batch.host, to_vector<float>(logits.value()));
     if (stop && stop()) break;
   }
   p.loss = loss.count > 0 ? loss.sum / static_cast<double>(loss.count) : std::nan("");

@@ -69,37 +69,37 @@ TrainResult TrainingRun::run() {
 // False when the run ends inside the epoch: interrupted, or out of steps. Both have been saved.
 bool TrainingRun::train_epoch() {
   model_.set_training(true);
-  const auto batches = static_cast<std::int64_t>(loader_.batches());
-  loader_.start_epoch(static_cast<std::uint32_t>(state_.epoch), static_cast<std::size_t>(state_.batch));
+  const auto batches = static_cast<std::int64_t>(feed_.batches());
+  feed_.start_epoch(static_cast<std::uint32_t>(state_.epoch), static_cast<std::size_t>(state_.batch));
   const std::int64_t bad_before = state_.bad_images;
-  Batch batch;
-  while (!steps_used_up() && loader_.next(batch)) {
+  DeviceBatch batch;
+  while (!steps_used_up() && feed_.next(batch)) {
     train_step(batch);
-    state_.bad_images = bad_before + static_cast<std::int64_t>(loader_.bad_images().size());
+    state_.bad_images = bad_before + static_cast<std::int64_t>(feed_.bad_images().size());
     if (stop_requested()) return false;
     if (config_.save_every > 0 && state_.step % config_.save_every == 0) save(folder_->last());
   }
-  for (const BadImage& bad : loader_.bad_images()) say(fmt::format("left out: {}: {}", bad.id, bad.why));
+  for (const BadImage& bad : feed_.bad_images()) say(fmt::format("left out: {}: {}", bad.id, bad.why));
   if (state_.batch >= batches) return true;
   save(folder_->last());
   return false;
 }
 
 // Forward, backward and the update of the weights, or none where gradients overflowed.
-TrainingRun::Step TrainingRun::step_on(const Batch& batch) {
-  const double share = static_cast<double>(state_.batch) / static_cast<double>(loader_.batches());
+TrainingRun::Step TrainingRun::step_on(const DeviceBatch& batch) {
+  const double share = static_cast<double>(state_.batch) / static_cast<double>(feed_.batches());
   const double time = static_cast<double>(state_.epoch) + (config_.schedule_per == "step" ? share : 0.0);
   optimizer_.set_lr(schedule_.rate(time));
   nn::set_random_step(model_, static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(state_.step));
 
-  const Tensor images = images_tensor(batch, device_), target = target_tensor(batch, setup_.task, device_);
   const auto random_step = static_cast<std::uint64_t>(state_.step);
   const std::vector<nn::Parameter*> parameters = model_.parameters();
   LossScale& scale = state_.loss_scale;
   const double limit = config_.clip_grad_norm > 0.0 ? config_.clip_grad_norm : std::numeric_limits<double>::infinity();
   Step step;
   const auto forward_and_backward = [&] {
-    const TrainingPass::Result result = pass_(images, target, scale.value, random_step);
+    const TrainingPass::Result result = pass_(batch.images, batch.target, scale.value, random_step);
+    feed_.prefetch();
     step.logits = result.scores;
     step.loss = scalar_value(result.loss);
     if (scale.value != 1.0) scale_grads(parameters, 1.0 / scale.value);
@@ -115,14 +115,14 @@ TrainingRun::Step TrainingRun::step_on(const Batch& batch) {
     scale.shrink();  // only the scaled gradients overflowed
   } else {
     optimizer_.clear_grads();
-    explain_nonfinite(model_, images, state_.step, forward_and_backward);
+    explain_nonfinite(model_, batch.images, state_.step, forward_and_backward);
   }
   optimizer_.clear_grads();
   return step;
 }
 
 // Between backward and the update, while weights and gradients are those of the step.
-void TrainingRun::check_step(const Batch& batch, double loss) {
+void TrainingRun::check_step(const DeviceBatch& batch, double loss) {
   if (!std::isfinite(loss)) return;  // the NaN watch will say more
   const StepDifference d = check_->compare(model_, batch, loss, static_cast<std::uint64_t>(state_.step));
   const std::string line =
@@ -137,7 +137,7 @@ void TrainingRun::check_step(const Batch& batch, double loss) {
   if (!d.within(allowed) && !overflown) throw NumericError("{}; at most {} is allowed", line, allowed);
 }
 
-void TrainingRun::train_step(const Batch& batch) {
+void TrainingRun::train_step(DeviceBatch& batch) {
   if (batch.size() == 0) {  // none of its pictures could be read
     ++state_.batch;
     return;
@@ -156,20 +156,21 @@ void TrainingRun::train_step(const Batch& batch) {
   ++state_.batch;
   state_.images += n;
   state_.loss_sum += step.loss * static_cast<double>(n);
-  if (setup_.task == Task::multi_class) state_.correct += count_correct(step.logits, batch.labels);
+  if (setup_.task == Task::multi_class) state_.correct += count_correct(step.logits, batch.host.labels);
   report_step(n, step.loss, step.gradient_norm);
 }
 
 // The run is lost since its last checkpoint: tries may spoil its weights.
-void TrainingRun::explain_out_of_memory(const Batch& batch, const std::string& what) {
+void TrainingRun::explain_out_of_memory(DeviceBatch& batch, const std::string& what) {
   const auto n = static_cast<std::int64_t>(batch.size());
   check_.reset();
   pass_.forget();
+  batch.images = batch.target = {};
   const std::int64_t most = largest_batch(n, [&](std::int64_t size) {
     optimizer_.clear_grads();
     allocator_of(device_).trim();
     try {
-      step_on(first_of(batch, static_cast<std::size_t>(size)));
+      step_on(feed_.place(first_of(batch.host, static_cast<std::size_t>(size))));
     } catch (const OutOfMemory&) {
       return false;
     } catch (const NumericError&) {  // it came to an end
@@ -202,7 +203,7 @@ void TrainingRun::report_step(std::int64_t images, double loss, double gradient_
       precision_ == DType::f16 ? fmt::format("  loss scale {:g}, {} skipped", scale.value, scale.skipped) : "";
   progress_->update(state_.step, images,
                     fmt::format("epoch {}/{} batch {}/{}  loss {:.4f}  lr {:.3g}{}  memory {}, peak {}",
-                                state_.epoch + 1, config_.epochs, state_.batch, loader_.batches(), loss,
+                                state_.epoch + 1, config_.epochs, state_.batch, feed_.batches(), loss,
                                 optimizer_.lr(), scaling,
                                 format_bytes(static_cast<double>(memory.current)),
                                 format_bytes(static_cast<double>(memory.peak))));

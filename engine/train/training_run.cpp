@@ -42,14 +42,14 @@ TrainingRun::TrainingRun(const TrainConfig& config, bool quiet)
       pass_(model_, loss_, precision_, config.cuda_graph == "on"),
       optimizer_(prepared_parameters(), config.optimizer_options()),
       schedule_(config.schedule_options()),
-      loader_(*data_.train, setup_.preparation, loader_options(true)),
+      feed_(*data_.train, setup_.preparation, loader_options(true), device_),
       best_metric_(config.best_metric != "auto"         ? config.best_metric
                    : setup_.task == Task::multi_class ? "accuracy"
                                                       : "auc") {
   if (config.ema_decay > 0.0) ema_ = std::make_unique<Ema>(model_, config.ema_decay);
   if (!config.check_backend.empty())
     check_ = std::make_unique<BackendCheck>(config, setup_, *data_.train, *device_named(config.check_backend));
-  if (loader_.batches() == 0) throw DataError("{}: no batch to train on", data_.train->name());
+  if (feed_.batches() == 0) throw DataError("{}: no batch to train on", data_.train->name());
   if (!config.early_stop.empty() && !data_.val)
     throw UsageError("early-stop: {} has no validation pictures (see --val-fraction)", data_.train->name());
   if (resumed_)
@@ -85,7 +85,7 @@ LoaderOptions TrainingRun::loader_options(bool training) const {
 }
 
 std::int64_t TrainingRun::total_steps() const {
-  const std::int64_t all = config_.epochs * static_cast<std::int64_t>(loader_.batches());
+  const std::int64_t all = config_.epochs * static_cast<std::int64_t>(feed_.batches());
   return config_.max_steps > 0 ? std::min(all, config_.max_steps) : all;
 }
 

@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "engine/data/data_sources.h"
-#include "engine/data/loader.h"
 #include "engine/optim/ema.h"
 #include "engine/train/backend_check.h"
+#include "engine/train/batch_feed.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/interrupt.h"
 #include "engine/train/loss.h"
@@ -33,10 +33,10 @@ class TrainingRun {
     Tensor logits;
     double loss = 0.0, gradient_norm = 0.0;
   };
-  Step step_on(const Batch& batch);
-  void check_step(const Batch& batch, double loss);
-  void train_step(const Batch& batch);
-  [[noreturn]] void explain_out_of_memory(const Batch& batch, const std::string& what);
+  Step step_on(const DeviceBatch& batch);
+  void check_step(const DeviceBatch& batch, double loss);
+  void train_step(DeviceBatch& batch);
+  [[noreturn]] void explain_out_of_memory(DeviceBatch& batch, const std::string& what);
   void report_step(std::int64_t images, double loss, double gradient_norm);
   bool close_epoch();
   Predictions predict_split(nn::Module& model, const std::string& split);
@@ -75,7 +75,7 @@ class TrainingRun {
   Schedule schedule_;
   std::unique_ptr<Ema> ema_;
   std::unique_ptr<BackendCheck> check_;
-  Loader loader_;
+  BatchFeed feed_;
   std::string best_metric_;
   RunState state_;
   std::unique_ptr<RunFolder> folder_;

@@ -9,12 +9,14 @@
 #include "kernels/cuda/matmul.h"
 #include "kernels/cuda/movement.h"
 #include "kernels/cuda/optimizers.h"
+#include "kernels/cuda/pictures.h"
 #include "kernels/cuda/pooling.h"
 #include "kernels/cuda/recording.h"
 #include "kernels/cuda/reductions.h"
 #include "kernels/cuda/resize.h"
 #include "kernels/cuda/shape.h"
 #include "kernels/cuda/softmax.h"
+#include "kernels/cuda/uploads.h"
 #ifdef __CUDACC__
 #include "kernels/cuda/cudnn_convolution.h"
 #include "kernels/cuda/runtime_cuda.h"
@@ -30,6 +32,11 @@ class CudaBackend final : public Backend {
       : context_(context), convolutions_(std::move(convolutions)), products_(std::move(products)) {}
   Device device() const override { return context_.device(); }
   void synchronize() override { context_.synchronize(); }
+  bool transforms_pictures() const override { return true; }
+  Tensor transform_pictures(const Tensor& packed, const PictureBatch& batch) override {
+    return ENGINE_CUDA_NS::transform_pictures(context_, packed, batch);
+  }
+  std::unique_ptr<Upload> make_upload() override { return std::make_unique<gpu::PinnedUpload>(context_); }
   bool can_record() const override { return true; }
   std::unique_ptr<Recording> begin_recording() override { return std::make_unique<gpu::Recorder>(context_); }
   std::vector<std::pair<std::string, std::string>> libraries() const override {

@@ -35,7 +35,7 @@ RandomKey key_of(std::uint32_t sample) {
 
 FloatImage jittered(FloatImage image, const ColorJitter& jitter, std::uint32_t sample) {
   Random random(key_of(sample));
-  jitter_color(image, jitter, random);
+  change_colors(image, draw_color_steps(jitter, random));
   return image;
 }
 

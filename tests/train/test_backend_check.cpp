@@ -27,17 +27,16 @@ TEST_CASE("A step is compared with the other device's: gradients that are wrong 
   LoaderOptions o;
   o.batch_size = 8;
   o.workers = 0;
-  Loader loader(*data.train, setup.preparation, o);
-  loader.start_epoch(0, 0);
-  Batch batch;
-  REQUIRE(loader.next(batch));
+  BatchFeed feed(*data.train, setup.preparation, o, Device::cpu);
+  feed.start_epoch(0);
+  DeviceBatch batch;
+  REQUIRE(feed.next(batch));
   const LossFunction loss_of(c, *data.train, Device::cpu);
   setup.model->set_training(true);
   double loss = 0;
   {
     Tape tape;
-    const Variable mean = loss_of((*setup.model)(Variable(images_tensor(batch, Device::cpu))),
-                                  target_tensor(batch, setup.task, Device::cpu));
+    const Variable mean = loss_of((*setup.model)(Variable(batch.images)), batch.target);
     tape.backward(mean);
     loss = scalar_value(mean.value());
   }
