@@ -15,25 +15,13 @@ namespace {
 constexpr std::size_t alignment = 16;
 std::size_t aligned(std::size_t n) { return (n + alignment - 1) / alignment * alignment; }
 
-struct Range {
-  int begin, end;
-};
-// The samples that any result of an axis takes.
-Range used(const AxisWeights& axis) {
-  Range r{axis.first.front(), 0};
-  for (std::size_t i = 0; i < axis.first.size(); ++i) {
-    r.begin = std::min(r.begin, axis.first[i]);
-    r.end = std::max(r.end, axis.first[i] + axis.count[i]);
-  }
-  return r;
-}
-
 }  // namespace
 
 void PackedPictures::clear(const TransformPlan& plan) {
   pictures_.clear();
   body_.clear();
   common_ = {};
+  x_ = y_ = {};
   common_.channels = plan.channels;
   common_.height = plan.height, common_.width = plan.width, common_.pad = plan.pad;
   for (std::size_t c = 0; c < plan.mean.size(); ++c) {
@@ -55,21 +43,26 @@ std::int64_t PackedPictures::append(const T* values, std::size_t n) {
   return at;
 }
 
-PackedAxis PackedPictures::add_axis(const AxisWeights& axis, int begin, bool wide) {
-  std::vector<PackedRun> runs;
-  for (std::size_t i = 0; i < axis.first.size(); ++i) runs.push_back({axis.first[i] - begin, axis.count[i]});
-  PackedAxis packed;
-  packed.taps = axis.taps;
-  packed.runs = append(runs.data(), runs.size());
-  if (wide) {
-    const std::vector<float> weights(axis.weight.begin(), axis.weight.end());
-    packed.weights = append(weights.data(), weights.size());
-  } else {
-    std::vector<std::int32_t> weights(axis.weight.size());
-    std::transform(axis.weight.begin(), axis.weight.end(), weights.begin(), fixed_weight);
-    packed.weights = append(weights.data(), weights.size());
+void PackedPictures::add_axis(Axis& axis, int in, double begin, double end, int out, Interpolation how, bool wide) {
+  if (axis.in == in && axis.begin == begin && axis.end == end && axis.wide == wide) return;
+  const AxisWeights w = axis_weights(in, begin, end, out, how);
+  axis = {in, begin, end, wide, {}, w.first.front(), 0};
+  for (std::size_t i = 0; i < w.first.size(); ++i) {
+    axis.first = std::min(axis.first, w.first[i]);
+    axis.last = std::max(axis.last, w.first[i] + w.count[i]);
   }
-  return packed;
+  std::vector<PackedRun> runs;
+  for (std::size_t i = 0; i < w.first.size(); ++i) runs.push_back({w.first[i] - axis.first, w.count[i]});
+  axis.packed.taps = w.taps;
+  axis.packed.runs = append(runs.data(), runs.size());
+  if (wide) {
+    const std::vector<float> weights(w.weight.begin(), w.weight.end());
+    axis.packed.weights = append(weights.data(), weights.size());
+  } else {
+    std::vector<std::int32_t> weights(w.weight.size());
+    std::transform(w.weight.begin(), w.weight.end(), weights.begin(), fixed_weight);
+    axis.packed.weights = append(weights.data(), weights.size());
+  }
 }
 
 void PackedPictures::add(const Image& original, const TransformPlan& plan, const RandomKey* key) {
@@ -77,15 +70,14 @@ void PackedPictures::add(const Image& original, const TransformPlan& plan, const
   const Image converted = converts ? to_channels(original, plan.channels) : Image();
   const Image& image = converts ? converted : original;
   const Decisions d = decide(image.width, image.height, plan, key);
-  const AxisWeights x = axis_weights(image.width, d.box.left, d.box.right, plan.width, plan.interpolation);
-  const AxisWeights y = axis_weights(image.height, d.box.top, d.box.bottom, plan.height, plan.interpolation);
-  const Range columns = used(x), rows = used(y);
+  add_axis(x_, image.width, d.box.left, d.box.right, plan.width, plan.interpolation, image.wide);
+  add_axis(y_, image.height, d.box.top, d.box.bottom, plan.height, plan.interpolation, image.wide);
 
   PackedPicture p;
-  p.width = columns.end - columns.begin, p.height = rows.end - rows.begin;
+  p.width = x_.last - x_.first, p.height = y_.last - y_.first;
   p.wide = image.wide;
-  p.x = add_axis(x, columns.begin, image.wide);
-  p.y = add_axis(y, rows.begin, image.wide);
+  p.x = x_.packed;
+  p.y = y_.packed;
   const std::size_t pixel = static_cast<std::size_t>(plan.channels) * (image.wide ? 2 : 1);
   const std::size_t row = static_cast<std::size_t>(p.width) * pixel;
   p.samples = room(row * static_cast<std::size_t>(p.height));
@@ -93,8 +85,8 @@ void PackedPictures::add(const Image& original, const TransformPlan& plan, const
                                 : reinterpret_cast<const std::byte*>(image.samples8.data());
   for (int r = 0; r < p.height; ++r)
     std::memcpy(body_.data() + p.samples + static_cast<std::size_t>(r) * row,
-                from + (static_cast<std::size_t>(rows.begin + r) * static_cast<std::size_t>(image.width) +
-                        static_cast<std::size_t>(columns.begin)) * pixel,
+                from + (static_cast<std::size_t>(y_.first + r) * static_cast<std::size_t>(image.width) +
+                        static_cast<std::size_t>(x_.first)) * pixel,
                 row);
   p.narrow = common_.narrow_bytes;
   const std::size_t narrow = static_cast<std::size_t>(p.height) * static_cast<std::size_t>(plan.width) *

@@ -31,9 +31,19 @@ class PackedPictures {
   template <class T>
   std::int64_t append(const T* values, std::size_t n);
   std::int64_t room(std::size_t bytes);
-  PackedAxis add_axis(const AxisWeights& axis, int begin, bool wide);
+
+  /// The last axis that was packed: pictures of one size share theirs.
+  struct Axis {
+    int in = 0;
+    double begin = 0, end = 0;
+    bool wide = false;
+    PackedAxis packed;
+    int first = 0, last = 0;  ///< samples that any result takes, without `last`
+  };
+  void add_axis(Axis& axis, int in, double begin, double end, int out, Interpolation how, bool wide);
 
   PictureBatch common_;
+  Axis x_, y_;
   std::vector<PackedPicture> pictures_;
   std::vector<std::byte> body_;
 };
