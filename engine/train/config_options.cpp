@@ -228,6 +228,8 @@ const std::vector<ConfigOption>& config_options() {
              "cuda: auto takes cuDNN's convolutions where they are there; own, our kernels"),
       option("run", "matmul", &C::matmul, "NAME",
              "cuda: auto takes cuBLAS's products where they are there; own, our kernels"),
+      repeated(option("run", "kernel", &C::kernel, "NAME=N",
+                      "CUDA devices: step N of a kernel's ladder (docs/ladder); may be repeated")),
       option("run", "threads", &C::threads, "Threads [0 = one per core]", free),
       option("run", "memory-limit", &C::memory_limit, "Most GiB that tensors may take; 0 = what the device has", free),
       option("run", "output-dir", &C::output_dir, "DIR", "Folder of the run", free),

@@ -96,6 +96,37 @@ TEST_CASE("bench launches counts what a step asks of a GPU, whatever its size") 
   CHECK(one["total"]["launches"].get<int>() > 100);
 }
 
+TEST_CASE("bench kernels checks every step of a ladder on cuda-emulated, and shows what each declares") {
+  const TemporaryFolder folder;
+  const auto j = expect_json({"bench", "kernels", "matmul", "--device", "cuda-emulated", "--csv", folder / "rows.csv"});
+  CHECK(j["ok"] == true);
+  std::vector<std::string> variants;
+  for (const auto& row : j["kernels"]) {
+    if (row["config"] != "[1024, 1024] *[1024, 1024]" || row["backward"] == true) continue;
+    variants.push_back(row["variant"]);
+    CHECK(row["step"] == variants.size());
+    CHECK(row["bytes"] == 12582912.0);
+    CHECK(row["flops"] == 2.0 * (1 << 30));
+    CHECK(row["warm_seconds"].is_null());  // an emulation's times mean nothing
+  }
+  CHECK(variants == std::vector<std::string>{"naive", "shared tiles", "register tiles", "own"});
+  CHECK(read_text(folder / "rows.csv").find(",2,shared tiles,0,,,,2.14748365e+09,12582912,1,\n") != std::string::npos);
+
+  const auto one = expect_json({"bench", "kernels", "batch_norm_t", "--device", "cuda-emulated", "--kernel", "batch_norm=2"});
+  CHECK(one["kernels"].size() == 4);  // two sizes, forward and with backward
+  for (const auto& row : one["kernels"]) CHECK(row["variant"] == "one pass");
+}
+
+TEST_CASE("bench kernels times the one way that a CPU has") {
+  const auto j = expect_json({"bench", "kernels", "layer_norm", "--seconds", "0.001"});
+  CHECK(j["kernels"].size() == 2);
+  for (const auto& row : j["kernels"]) {
+    CHECK(row["variant"] == "-");
+    CHECK(row["step"].is_null());
+    CHECK(row["cold_seconds"].get<double>() > 0.0);
+  }
+}
+
 TEST_CASE("docs/step_traffic.md says what bench launches prints") {
   const Result r = expect_success({"bench", "launches", "--model", "resnet50", "--batch", "64", "--precision", "bf16"});
   const std::string page = read_text(std::string(SOURCE_DIR) + "/docs/step_traffic.md");
