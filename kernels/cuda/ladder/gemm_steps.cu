@@ -57,7 +57,7 @@ __global__ void __launch_bounds__(patch_threads)
     read_block(tile_a, a, first_row, at);
     read_block(tile_b, b, first_column, at);
     __syncthreads();
-#pragma unroll
+#pragma unroll 4
     for (int d = 0; d < patch_depth; ++d) {
       const Quad left = tile_a[d][ty], right = tile_b[d][tx];
 #pragma unroll
