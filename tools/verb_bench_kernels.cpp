@@ -57,7 +57,7 @@ void print_head(Device device, const bench::MachineLimits& limits) {
                              fmt::format("{:<22} {:<48} {:<16} {:<8} {:>9} {:>9} {:>6} {:>8} {:>7} {:>6}\n", "case", "config",
                                          "variant", "", "warm ms", "cold ms", "+-%", "GFLOP/s", "GB/s", "%limit"));
   else
-    std::cout << fmt::format("nothing is timed here; what kernels declare on a {0}, and the least time it takes there\n\n{1}",
+    std::cout << fmt::format("nothing is timed: what kernels declare on a card as large as an {}, and its least time for that\n\n{}",
                              bench::gpus[0].name,
                              fmt::format("{:<22} {:<48} {:<16} {:<8} {:>8} {:>9} {:>9} {:>10} {:>9}\n", "case", "config",
                                          "variant", "", "launches", "MB", "GFLOP", "FLOP/byte", "ms"));

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <sstream>
 
 #include "engine/io/file.h"
 #include "tests/cli/support.h"
@@ -112,9 +113,21 @@ TEST_CASE("bench kernels checks every step of a ladder on cuda-emulated, and sho
   CHECK(variants == std::vector<std::string>{"naive", "shared tiles", "register tiles", "own"});
   CHECK(read_text(folder / "rows.csv").find(",2,shared tiles,0,,,,2.14748365e+09,12582912,1,\n") != std::string::npos);
 
-  const auto one = expect_json({"bench", "kernels", "batch_norm_t", "--device", "cuda-emulated", "--kernel", "batch_norm=2"});
+  const auto one = expect_json({"bench", "kernels", "matmul", "--device", "cuda-emulated", "--kernel", "matmul=2"});
   CHECK(one["kernels"].size() == 4);  // two sizes, forward and with backward
-  for (const auto& row : one["kernels"]) CHECK(row["variant"] == "one pass");
+  for (const auto& row : one["kernels"]) CHECK(row["variant"] == "shared tiles");
+}
+
+TEST_CASE("docs/ladder/batch_norm.md says what bench kernels prints") {
+  const std::string page = read_text(std::string(SOURCE_DIR) + "/docs/ladder/batch_norm.md");
+  std::istringstream lines(expect_success({"bench", "kernels", "batch_norm_train", "--device", "cuda-emulated"}).out);
+  int found = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("[8, 64, 112, 112]") == std::string::npos || line.find(" forward ") == std::string::npos) continue;
+    CHECK_MESSAGE(page.find(line + "\n") != std::string::npos, "docs/ladder/batch_norm.md lacks:\n" << line);
+    ++found;
+  }
+  CHECK(found == 5);
 }
 
 TEST_CASE("bench kernels times the one way that a CPU has") {
