@@ -49,8 +49,8 @@ TEST_CASE("A checkpoint older than an option has its default") {
   now.kernel = {"matmul=2"};
   now.momentum = 0.8;
   CHECK(config_differences(now.decisive(), old) ==
-        std::vector<std::string>{"momentum: 0.8 here, 0.9 in the checkpoint",
-                                 "kernel: [\"matmul=2\"] here, [] in the checkpoint"});
+        std::vector<std::string>{"kernel: [\"matmul=2\"] here, [] in the checkpoint",
+                                 "momentum: 0.8 here, 0.9 in the checkpoint"});
 }
 
 TEST_CASE("16 bits are refused where the device has none of them") {

@@ -44,8 +44,9 @@ __device__ __forceinline__ void read_block(Quad (&tile)[patch_depth][patch_block
   }
 }
 
+// Three blocks a multiprocessor: left to itself the compiler aims at more of them, and spills.
 template <class A, class B, class T>
-__global__ void __launch_bounds__(patch_threads)
+__global__ void __launch_bounds__(patch_threads, 3)
     register_product_kernel(A a, B b, T* __restrict__ y, int m, int n, int k, int column_tiles) {
   SHARED(Quad, tile_a, [patch_depth][patch_block / 4 + 1]);
   SHARED(Quad, tile_b, [patch_depth][patch_block / 4 + 1]);
