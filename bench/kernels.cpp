@@ -2,10 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <optional>
+#include <utility>
 
 #include "bench/conformance/outcome.h"
 #include "bench/device_clock.h"
+#include "bench/kernels_left_out.h"
+#include "bench/launches.h"
 #include "engine/autograd/tape.h"
+#include "kernels/cuda/context.h"
 
 namespace engine::bench {
 namespace {
@@ -91,10 +97,51 @@ class Run {
 
 constexpr std::int64_t cache_filler = 48 << 20;  // f32 elements: 192 MiB, more than any last-level cache here
 
+void measure(KernelTime& row, double seconds, Device device, const std::function<void()>& once, const Tensor& filler) {
+  const auto warm = sample(device, seconds, once, [] {});
+  const auto cold = sample(device, seconds, once, [&] { backend_of(device).fill_(filler, 1.0); });
+  row.warm_seconds = median(warm);
+  row.cold_seconds = median(cold);
+  std::vector<double> deviations;
+  for (const double t : warm) deviations.push_back(std::abs(t - row.warm_seconds));
+  row.spread = median(deviations) / row.warm_seconds;
+}
+
 }  // namespace
+
+std::vector<Variant> variants_of(const conformance::Case& c, Device device) {
+  const gpu::Context* context = gpu::context_of(device);
+  if (!context) return {{0, "-"}};
+  const gpu::Ladder* ladder = gpu::ladder_of(c.name);
+  if (!ladder) return {{0, "own"}};
+  const auto variant = [&](int step) {
+    return Variant{step, std::string(ladder->steps[static_cast<std::size_t>(step - 1)].name)};
+  };
+  if (const int chosen = context->kernels.*ladder->choice; chosen > 0) return {variant(chosen)};
+  std::vector<Variant> all;
+  for (int step = 1; step <= static_cast<int>(ladder->steps.size()); ++step) all.push_back(variant(step));
+  for (const auto& [what, who] : backend_of(device).libraries())
+    if (what == ladder->library && !who.starts_with("own kernels")) all.push_back({0, who});
+  return all;
+}
+
+gpu::KernelChoice choice_of(const conformance::Case& c, const Variant& variant) {
+  gpu::KernelChoice choice;
+  if (const gpu::Ladder* ladder = gpu::ladder_of(c.name)) choice.*ladder->choice = variant.step;
+  return choice;
+}
+
+Taking::Taking(Device device, const gpu::KernelChoice& choice) : device_(device) {
+  if (gpu::Context* context = gpu::context_of(device)) former_ = std::exchange(context->kernels, choice);
+}
+
+Taking::~Taking() {
+  if (gpu::Context* context = gpu::context_of(device_)) context->kernels = former_;
+}
 
 MachineLimits measure_limits(Device device) {
   Backend& backend = backend_of(device);
+  const Taking best(device, {});
   MachineLimits limits;
   const std::int64_t n = 2048;
   const Tensor a = full({n, n}, 0.5, DType::f32, device);
@@ -118,23 +165,21 @@ bool impossible(const KernelTime& t, const MachineLimits& limits) {
   return limits.cache_bytes > 0 && (t.bytes - limits.cache_bytes) / limits.bytes_per_second > t.cold_seconds;
 }
 
-std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, std::uint64_t seed, double seconds) {
+std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, const Variant& variant, bool backwards,
+                                     std::uint64_t seed, double seconds) {
   std::vector<KernelTime> rows;
   if (!c.benchmarks) return rows;
-  const Tensor filler = full({cache_filler}, 0.0, DType::f32, device);
+  std::optional<KernelsLeftOut> left_out;
+  if (!has_times(device)) left_out.emplace(gpus[0].multiprocessors, gpus[0].threads_per_multiprocessor);
+  const Taking taking(device, choice_of(c, variant));
+  const Tensor filler = has_times(device) ? full({cache_filler}, 0.0, DType::f32, device) : Tensor();
   for (const Config& config : c.benchmarks(seed)) {
     const Run run(config, device);
     for (const bool backward : {false, true}) {
-      if (backward && !run.differentiable()) continue;
+      if (backward && !(backwards && run.differentiable())) continue;
       const auto once = [&] { backward ? run.forward_and_backward() : run.forward(); };
-      const auto warm = sample(device, seconds, once, [] {});
-      const auto cold = sample(device, seconds, once, [&] { backend_of(device).fill_(filler, 1.0); });
-      KernelTime row{c.name, config.name, backward};
-      row.warm_seconds = median(warm);
-      row.cold_seconds = median(cold);
-      std::vector<double> deviations;
-      for (const double t : warm) deviations.push_back(std::abs(t - row.warm_seconds));
-      row.spread = median(deviations) / row.warm_seconds;
+      KernelTime row{c.name, config.name, variant, backward};
+      if (has_times(device)) measure(row, seconds, device, once, filler);
       row.flops = config.flops + (backward ? config.backward_flops : 0.0);
       // Backward reads the inputs and the cotangent and writes a gradient an input: about twice the forward's bytes more.
       row.bytes = run.bytes() * (backward ? 3.0 : 1.0);

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <map>
 
+#include "bench/kernels_left_out.h"
 #include "bench/training.h"
 #include "engine/tensor/allocator.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cuda/cuda_backend.h"
-#include "kernels/cuda_on_cpu/launch.h"
-#include "kernels/cuda_on_cpu/runtime_emulated.h"
 
 namespace engine::bench {
 namespace {
@@ -70,24 +69,20 @@ class Counter final : public gpu::LaunchObserver, public OpObserver {
   std::map<std::pair<std::string, std::string>, KernelLaunches> by_kernel_;
 };
 
-// Leaves kernels out, and watches which would have run, for as long as it lives.
+// Watches which kernels would have run, for as long as it lives.
 class Watching {
  public:
   explicit Watching(Counter& counter)
-      : ops_(counter), former_(emulator::set_launch_hook([](const emulator::KernelLaunch&) { return true; })) {
+      : ops_(counter), left_out_(gpus[0].multiprocessors, gpus[0].threads_per_multiprocessor) {
     cuda_emulated::device_context().observer = &counter;
   }
-  ~Watching() {
-    cuda_emulated::device_context().synchronize();  // what is queued is left out, too
-    cuda_emulated::device_context().observer = nullptr;
-    emulator::set_launch_hook(former_);
-  }
+  ~Watching() { cuda_emulated::device_context().observer = nullptr; }
   Watching(const Watching&) = delete;
   Watching& operator=(const Watching&) = delete;
 
  private:
   ObserveOps ops_;
-  emulator::LaunchHook former_;
+  KernelsLeftOut left_out_;
 };
 
 }  // namespace
@@ -96,7 +91,6 @@ StepLaunches count_launches(StepOptions options) {
   register_cpu_backend();  // networks are built there
   cuda_emulated::register_cuda_backend();
   options.device = Device::cuda_emulated;
-  const emulator::DeviceSize size(gpus[0].multiprocessors, gpus[0].threads_per_multiprocessor);
   Counter counter(options.precision);
   const Watching watching(counter);
   Training training(options);

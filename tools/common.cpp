@@ -31,6 +31,13 @@ void add_device_flags(CLI::App& app, Common& c) {
        {std::tuple("--conv", &c.conv, "cuda: auto takes cuDNN's convolutions where they are there; own, our kernels"),
         std::tuple("--matmul", &c.matmul, "cuda: auto takes cuBLAS's products where they are there; own, our kernels")})
     app.add_option(name, *value, help)->check(CLI::IsMember({"auto", "own"}))->capture_default_str();
+  std::vector<std::string> steps;
+  for (const gpu::Ladder& l : gpu::ladders()) steps.push_back(fmt::format("{}=1..{}", l.name, l.steps.size()));
+  app.add_option("--kernel", c.kernels,
+                 fmt::format("CUDA devices: step N of a kernel's ladder ({}; docs/ladder); may be repeated",
+                             fmt::join(steps, ", ")))
+      ->type_name("NAME=N")
+      ->allow_extra_args(false);
   add_threads_flag(app, c);
   app.add_flag("--quiet", c.quiet, "Only errors on standard error");
 }
@@ -56,6 +63,11 @@ Device open_device(const Common& c) {
   for (const auto& [flag, value] : {std::pair("--conv", &c.conv), std::pair("--matmul", &c.matmul)})
     if (*value != "auto" && *device != Device::cuda && *device != Device::cuda_emulated)
       throw UsageError("{} {}: device {} has one kind of it; this is for --device cuda", flag, *value, name);
+  gpu::KernelChoice kernels;
+  for (const std::string& text : c.kernels) gpu::choose_kernel(kernels, text);
+  if (!c.kernels.empty() && *device != Device::cuda && *device != Device::cuda_emulated)
+    throw UsageError("--kernel {}: device {} has one kernel of each; this is for --device cuda and cuda-emulated",
+                     c.kernels.front(), name);
   if (*device == Device::cuda) {
 #ifdef ENGINE_HAS_CUDA
     cuda::register_cuda_backend({.tf32 = c.tf32, .own_convolutions = c.conv == "own",
@@ -65,6 +77,7 @@ Device open_device(const Common& c) {
 #endif
   }
   if (*device == Device::cuda_emulated) cuda_emulated::register_cuda_backend();
+  if (gpu::Context* context = gpu::context_of(*device)) context->kernels = kernels;
   set_cpu_threads(c.threads);
   register_cpu_backend();
   register_reference_backend();

@@ -47,8 +47,9 @@ struct Common {
   std::string json;  ///< file, "-" for standard output, empty for none
   bool tf32 = false;
   std::string conv = "auto", matmul = "auto";  ///< or "own"
+  std::vector<std::string> kernels;            ///< NAME=N each, see kernels/cuda/kernel_choice.h
 };
-/// --device, --threads, --quiet, --tf32, --conv, --matmul.
+/// --device, --threads, --quiet, --tf32, --conv, --matmul, --kernel.
 void add_device_flags(CLI::App& app, Common& c);
 /// --threads.
 void add_threads_flag(CLI::App& app, Common& c);
@@ -58,7 +59,7 @@ void add_seed_flag(CLI::App& app, Common& c);
 void add_json_flag(CLI::App& app, Common& c);
 
 /// Registers the backends, sets the number of threads, and says on stderr (unless quiet) what was chosen. Throws
-/// UsageError for an unknown device and DeviceError for one that is not here.
+/// UsageError for an unknown device or kernel and DeviceError for one that is not here.
 Device open_device(const Common& c);
 
 /// Whether tables go to standard output: not when the JSON does.

@@ -9,6 +9,7 @@
 #include "bench/conformance/check.h"
 #include "bench/device_clock.h"
 #include "bench/kernels.h"
+#include "bench/launches.h"
 #include "engine/data/csv.h"
 #include "engine/io/file.h"
 
@@ -22,9 +23,16 @@ memory, its data sheet's); the share is that of the cold time. CUDA devices are 
 those that their kernels declare: a cold time that the memory cannot do is an error. Warm times of tensors that fit into
 a cache may beat the memory.
 
+CUDA devices show matmul, batch_norm_train and conv2d once for each step of their ladder (docs/ladder; --kernel takes
+one), and once for the library where there is one; backward follows what the device takes by itself. Each is compared
+with the reference before it is timed. On cuda-emulated nothing is timed, as its times mean nothing: kernels are checked,
+and then what they declare on a card of an H100's size is shown, with the least time in which that card could do it.
+
 Examples:
   engine_train bench kernels
-  engine_train bench kernels conv --json conv.json)";
+  engine_train bench kernels conv --json conv.json
+  engine_train bench kernels matmul --device cuda-emulated
+  engine_train bench kernels batch_norm_train --kernel batch_norm=2 --device cuda)";
 
 struct KernelsBenchOptions {
   Common common;
@@ -37,29 +45,79 @@ struct Row {
   double share;  ///< of what the machine could do at best
 };
 
-void print(const Row& r) {
-  const bench::KernelTime& t = r.time;
-  std::cout << fmt::format("{:<22} {:<48} {:<8} {:>9.3f} {:>9.3f} {:>6.1f} {:>8.1f} {:>7.1f} {:>6.0f}\n", t.of_case, t.config,
-                           t.backward ? "+backw." : "forward", t.warm_seconds * 1e3, t.cold_seconds * 1e3, t.spread * 100.0,
-                           t.flops / t.warm_seconds * 1e-9, t.bytes / t.cold_seconds * 1e-9, r.share * 100.0)
-            << std::flush;
+// "2 shared tiles"; libraries and operations without a ladder have no number.
+std::string words(const bench::Variant& v) { return v.step > 0 ? fmt::format("{} {}", v.step, v.name) : v.name; }
+
+void print_head(Device device, const bench::MachineLimits& limits) {
+  std::cout << fmt::format("device: {}\n", bench::device_words(device));
+  if (bench::has_times(device))
+    std::cout << fmt::format("limits here: {:.1f} GFLOP/s (matrix product), {:.1f} GB/s ({})\n\n{}",
+                             limits.flops_per_second * 1e-9, limits.bytes_per_second * 1e-9,
+                             limits.cache_bytes > 0 ? "data sheet" : "addition",
+                             fmt::format("{:<22} {:<48} {:<16} {:<8} {:>9} {:>9} {:>6} {:>8} {:>7} {:>6}\n", "case", "config",
+                                         "variant", "", "warm ms", "cold ms", "+-%", "GFLOP/s", "GB/s", "%limit"));
+  else
+    std::cout << fmt::format("nothing is timed: what kernels declare on a card as large as an {}, and its least time for that\n\n{}",
+                             bench::gpus[0].name,
+                             fmt::format("{:<22} {:<48} {:<16} {:<8} {:>8} {:>9} {:>9} {:>10} {:>9}\n", "case", "config",
+                                         "variant", "", "launches", "MB", "GFLOP", "FLOP/byte", "ms"));
 }
 
-nlohmann::json to_json(const Row& r) {
+void print(const Row& r, bool timed) {
   const bench::KernelTime& t = r.time;
-  return {{"case", t.of_case},          {"config", t.config},           {"backward", t.backward},
-          {"warm_seconds", t.warm_seconds}, {"cold_seconds", t.cold_seconds}, {"spread", t.spread},
-          {"flops", t.flops},           {"bytes", t.bytes},             {"launches", t.launches},
-          {"share_of_limit", r.share}};
+  std::cout << fmt::format("{:<22} {:<48} {:<16} {:<8} ", t.of_case, t.config, words(t.variant),
+                           t.backward ? "+backw." : "forward");
+  if (timed)
+    std::cout << fmt::format("{:>9.3f} {:>9.3f} {:>6.1f} {:>8.1f} {:>7.1f} {:>6.0f}\n", t.warm_seconds * 1e3,
+                             t.cold_seconds * 1e3, t.spread * 100.0, t.flops / t.warm_seconds * 1e-9,
+                             t.bytes / t.cold_seconds * 1e-9, r.share * 100.0);
+  else
+    std::cout << fmt::format("{:>8} {:>9.2f} {:>9.3f} {:>10.1f} {:>9.3f}\n", t.launches, t.bytes * 1e-6, t.flops * 1e-9,
+                             t.bytes > 0 ? t.flops / t.bytes : 0.0,
+                             1e3 * std::max(t.bytes / bench::gpus[0].bytes_per_second, t.flops / bench::gpus[0].f32_flops));
+  std::cout << std::flush;
 }
 
-std::string to_csv(const std::vector<Row>& rows) {
-  std::string text = "case,config,backward,warm_seconds,cold_seconds,spread,flops,bytes,share_of_limit\n";
-  for (const Row& r : rows)
-    text += fmt::format("{},{},{},{:.9g},{:.9g},{:.3g},{:.9g},{:.9g},{:.4g}\n", r.time.of_case, csv_field(r.time.config),
-                        r.time.backward ? 1 : 0, r.time.warm_seconds, r.time.cold_seconds, r.time.spread, r.time.flops,
-                        r.time.bytes, r.share);
+// Null for what was not measured.
+nlohmann::json measured(double value, bool timed) { return timed ? nlohmann::json(value) : nlohmann::json(nullptr); }
+
+nlohmann::json to_json(const Row& r, bool timed) {
+  const bench::KernelTime& t = r.time;
+  return {{"case", t.of_case},
+          {"config", t.config},
+          {"variant", t.variant.name},
+          {"step", t.variant.step > 0 ? nlohmann::json(t.variant.step) : nlohmann::json(nullptr)},
+          {"backward", t.backward},
+          {"warm_seconds", measured(t.warm_seconds, timed)},
+          {"cold_seconds", measured(t.cold_seconds, timed)},
+          {"spread", measured(t.spread, timed)},
+          {"flops", t.flops},
+          {"bytes", t.bytes},
+          {"launches", t.launches},
+          {"share_of_limit", measured(r.share, timed)}};
+}
+
+std::string to_csv(const std::vector<Row>& rows, bool timed) {
+  std::string text =
+      "case,config,step,variant,backward,warm_seconds,cold_seconds,spread,flops,bytes,launches,share_of_limit\n";
+  for (const Row& r : rows) {
+    const bench::KernelTime& t = r.time;
+    const auto number = [&](double value) { return timed ? fmt::format("{:.9g}", value) : std::string(); };
+    text += fmt::format("{},{},{},{},{},{},{},{},{:.9g},{:.9g},{},{}\n", t.of_case, csv_field(t.config),
+                        t.variant.step > 0 ? fmt::to_string(t.variant.step) : "", csv_field(t.variant.name),
+                        t.backward ? 1 : 0, number(t.warm_seconds), number(t.cold_seconds), number(t.spread), t.flops,
+                        t.bytes, t.launches, number(r.share));
+  }
   return text;
+}
+
+// Says so on standard error where the results of a variant are wrong.
+bool is_right(const conformance::Case& c, const bench::Variant& variant, Device device, std::uint64_t seed) {
+  const bench::Taking taking(device, bench::choice_of(c, variant));
+  const conformance::Report report = conformance::check(c, backend_of(device), {DType::f32, seed, false});
+  if (!report.ok())
+    std::cerr << fmt::format("{} ({}): wrong results, not timed: {}\n", c.name, words(variant), report.failures.front());
+  return report.ok();
 }
 
 ExitCode run(const KernelsBenchOptions& o) {
@@ -68,39 +126,36 @@ ExitCode run(const KernelsBenchOptions& o) {
   for (const conformance::Case& c : conformance::cases())
     if (c.name.find(o.filter) != std::string::npos) chosen.push_back(&c);
   if (chosen.empty()) throw UsageError("bench kernels: no case has '{}' in its name; engine_train ops lists them", o.filter);
-  const bench::MachineLimits limits = bench::measure_limits(device);
-  if (prints_table(o.common)) {
-    std::cout << fmt::format("device: {}\nlimits here: {:.1f} GFLOP/s (matrix product), {:.1f} GB/s ({})\n\n",
-                             bench::device_words(device), limits.flops_per_second * 1e-9,
-                             limits.bytes_per_second * 1e-9, limits.cache_bytes > 0 ? "data sheet" : "addition");
-    std::cout << fmt::format("{:<22} {:<48} {:<8} {:>9} {:>9} {:>6} {:>8} {:>7} {:>6}\n", "case", "config", "", "warm ms",
-                             "cold ms", "+-%", "GFLOP/s", "GB/s", "%limit");
-  }
+  const bool timed = bench::has_times(device);
+  const bench::MachineLimits limits = timed ? bench::measure_limits(device) : bench::MachineLimits{};
+  if (prints_table(o.common)) print_head(device, limits);
   std::vector<Row> rows;
   bool all_right = true;
   for (const conformance::Case* c : chosen) {
-    const conformance::Report report = conformance::check(*c, backend_of(device), {DType::f32, o.common.seed, false});
-    if (!report.ok()) {
-      all_right = false;
-      std::cerr << fmt::format("{}: wrong results, not timed: {}\n", c->name, report.failures.front());
-      continue;
-    }
-    for (bench::KernelTime& t : bench::time_kernels(*c, device, o.common.seed, o.seconds)) {
-      rows.push_back({t, bench::share_of_limit(t, limits)});
-      if (prints_table(o.common)) print(rows.back());
-      if (!bench::impossible(t, limits)) continue;
-      all_right = false;
-      std::cerr << fmt::format(
-          "{} {}: {:.2f} GB in {:.3f} ms is more than the memory can do ({:.0f} GB/s): wrong bytes are declared\n",
-          t.of_case, t.config, t.bytes * 1e-9, t.cold_seconds * 1e3, limits.bytes_per_second * 1e-9);
+    const auto variants = bench::variants_of(*c, device);
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+      if (!is_right(*c, variants[i], device, o.common.seed)) {
+        all_right = false;
+        continue;
+      }
+      const bool backward = i + 1 == variants.size();
+      for (bench::KernelTime& t : bench::time_kernels(*c, device, variants[i], backward, o.common.seed, o.seconds)) {
+        rows.push_back({t, timed ? bench::share_of_limit(t, limits) : 0.0});
+        if (prints_table(o.common)) print(rows.back(), timed);
+        if (!bench::impossible(t, limits)) continue;
+        all_right = false;
+        std::cerr << fmt::format(
+            "{} {} ({}): {:.2f} GB in {:.3f} ms is more than the memory can do ({:.0f} GB/s): wrong bytes are declared\n",
+            t.of_case, t.config, words(t.variant), t.bytes * 1e-9, t.cold_seconds * 1e3, limits.bytes_per_second * 1e-9);
+      }
     }
   }
-  if (!o.csv.empty()) atomic_write(o.csv, to_csv(rows));
+  if (!o.csv.empty()) atomic_write(o.csv, to_csv(rows, timed));
   nlohmann::json list = nlohmann::json::array();
-  for (const Row& r : rows) list.push_back(to_json(r));
+  for (const Row& r : rows) list.push_back(to_json(r, timed));
   write_json(o.common, {{"device_words", bench::device_words(device)},
-                        {"flops_per_second", limits.flops_per_second},
-                        {"bytes_per_second", limits.bytes_per_second},
+                        {"flops_per_second", measured(limits.flops_per_second, timed)},
+                        {"bytes_per_second", measured(limits.bytes_per_second, timed)},
                         {"ok", all_right},
                         {"kernels", list}});
   return all_right ? ExitCode::ok : ExitCode::runtime;

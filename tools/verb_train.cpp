@@ -93,6 +93,7 @@ ExitCode run(const Options& o) {
   common.tf32 = config.tf32;
   common.conv = config.conv;
   common.matmul = config.matmul;
+  common.kernels = config.kernel;
   common.threads = static_cast<int>(config.threads);
   open_device(common);
   // The bits of a run depend on the number of threads, so its record must hold it.

@@ -203,8 +203,9 @@ ScheduleOptions TrainConfig::schedule_options() const {
 
 std::vector<std::string> config_differences(const json& here, const json& there) {
   std::vector<std::string> all;
+  const json defaults = TrainConfig().decisive();
   for (const auto& [key, value] : here.items()) {
-    const json other = there.contains(key) ? there.at(key) : json(nullptr);
+    const json other = there.contains(key) ? there.at(key) : defaults.value(key, json(nullptr));
     if (value != other)
       all.push_back(fmt::format("{}: {} here, {} in the checkpoint", key, value.dump(), other.dump()));
   }

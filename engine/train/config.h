@@ -84,6 +84,7 @@ struct TrainConfig {
   bool tf32 = false;
   std::string conv = "auto", matmul = "auto";
   std::string cuda_graph = "on";
+  std::vector<std::string> kernel;
   std::int64_t threads = 0;
   double memory_limit = 0.0;
   std::string output_dir;
@@ -129,7 +130,8 @@ struct ConfigOption {
 };
 const std::vector<ConfigOption>& config_options();
 
-/// The options in which two decisive() records differ: "lr: 0.1 here, 0.05 in the checkpoint".
+/// The options in which two decisive() records differ: "lr: 0.1 here, 0.05 in the checkpoint". One that the second
+/// lacks has its default there: a checkpoint may be older than the option.
 std::vector<std::string> config_differences(const nlohmann::json& here, const nlohmann::json& there);
 
 /// "REGEX=NUMBER" -> both; the last '=' divides. Throws UsageError.

@@ -231,6 +231,8 @@ const std::vector<ConfigOption>& config_options() {
       option("run", "cuda-graph", &C::cuda_graph, "NAME",
              "CUDA devices: on records the step where shapes repeat and runs the recording (a CUDA graph); off, never",
              free),
+      repeated(option("run", "kernel", &C::kernel, "NAME=N",
+                      "CUDA devices: step N of a kernel's ladder (docs/ladder); may be repeated")),
       option("run", "threads", &C::threads, "Threads [0 = one per core]", free),
       option("run", "memory-limit", &C::memory_limit, "Most GiB that tensors may take; 0 = what the device has", free),
       option("run", "output-dir", &C::output_dir, "DIR", "Folder of the run", free),

@@ -5,6 +5,7 @@
 #include "kernels/checks.h"
 #include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/channel_walk.cuh"
+#include "kernels/cuda/ladder/steps.h"
 #include "kernels/cuda/movement.h"
 #include "kernels/cuda/one_type.h"
 
@@ -85,17 +86,6 @@ __global__ void __launch_bounds__(walk_threads)
   }
 }
 
-struct ForwardStatistics {
-  const float *weight, *bias;
-  float *mean, *inv_std, *shift;
-  float *running_mean, *running_var;  // or null
-  double eps, momentum;
-};
-
-__device__ __forceinline__ void update_running(float* running, double batch, double momentum) {
-  *running = static_cast<float>((1.0 - momentum) * static_cast<double>(*running) + momentum * batch);
-}
-
 // A warp merges the splits of one channel, in double.
 template <class T, bool last>
 __global__ void __launch_bounds__(walk_threads)
@@ -112,17 +102,8 @@ __global__ void __launch_bounds__(walk_threads)
   }
   m = warp_merge(m);
   if (lane != 0) return;
-  const double mean = static_cast<double>(first_of<last>(x, w, channel)) + m.mean;
-  const float inv_std = static_cast<float>(1.0 / sqrt(m.m2 / m.count + s.eps)), rounded = static_cast<float>(mean);
-  const float scale = s.weight[channel] * inv_std;
-  // What rounding took from the mean goes into the shift.
-  const double lost = (mean - static_cast<double>(rounded)) * static_cast<double>(scale);
-  s.mean[channel] = rounded;
-  s.inv_std[channel] = inv_std;
-  s.shift[channel] = static_cast<float>(static_cast<double>(s.bias[channel]) - lost);
-  if (!s.running_mean) return;
-  update_running(s.running_mean + channel, mean, s.momentum);
-  update_running(s.running_var + channel, m.m2 / (m.count - 1.0), s.momentum);
+  m.mean += static_cast<double>(first_of<last>(x, w, channel));
+  write_statistics(s, channel, m);
 }
 
 template <class Kind, class T>
@@ -200,11 +181,20 @@ BatchNormResult batch_norm_train(Context& c, const Tensor& x, const Tensor& resi
     r.inv_std = empty(c, channels, DType::f32);
     r.shift = empty(c, channels, DType::f32);
     const bool running = running_mean.defined();
-    batch_statistics<T>(c, x,
-                        {pointer<const float>(weight), pointer<const float>(bias), pointer<float>(r.mean),
-                         pointer<float>(r.inv_std), pointer<float>(r.shift),
-                         running ? pointer<float>(running_mean) : nullptr,
-                         running ? pointer<float>(running_var) : nullptr, p.eps, p.momentum});
+    const ForwardStatistics s{pointer<const float>(weight),
+                              pointer<const float>(bias),
+                              pointer<float>(r.mean),
+                              pointer<float>(r.inv_std),
+                              pointer<float>(r.shift),
+                              running ? pointer<float>(running_mean) : nullptr,
+                              running ? pointer<float>(running_var) : nullptr,
+                              p.eps,
+                              p.momentum};
+    if (c.kernels.batch_norm > 0) {
+      r.y = empty_like(c, x);
+      if (batch_norm_step(c, x, residual, s, r.y, p.relu)) return;
+    }
+    batch_statistics<T>(c, x, s);
     r.y = normalized<T>(c, x, residual,
                         {pointer<const float>(weight), pointer<const float>(r.mean), pointer<const float>(r.inv_std),
                          pointer<const float>(r.shift), 0.0f, false},

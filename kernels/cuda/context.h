@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "engine/tensor/tensor.h"
+#include "kernels/cuda/kernel_choice.h"
 #include "kernels/cuda/launch_shape.h"
 #include "kernels/cuda/runtime.h"
 
@@ -41,6 +42,8 @@ class Context {
   /// than the device can run at once. At least one.
   LaunchShape grid_stride(std::int64_t items, int per_thread = 1, unsigned block = 256) const;
 
+  /// Which kernels compute what has several.
+  KernelChoice kernels;
   /// Null: nobody watches.
   LaunchObserver* observer = nullptr;
   /// Null: work runs. Otherwise it is being written down (recording.h).

@@ -4,6 +4,7 @@
 #include "kernels/cuda/conv_operands.cuh"
 #include "kernels/cuda/cudnn_convolution.h"
 #include "kernels/cuda/depthwise.h"
+#include "kernels/cuda/ladder/steps.h"
 
 namespace engine::ENGINE_CUDA_NS {
 
@@ -38,9 +39,11 @@ Tensor conv2d(Context& c, const Tensor& x_any, const Tensor& w_any, const Tensor
   const ConvGeometry g = conv_geometry("conv2d", x_any.shape(), w_any.shape(), shape, p);
   const Tensor x = to_channels_last(c, x_any), w = to_plain(c, w_any);
   Tensor y = empty_channels_last(c, shape, x.dtype());
+  if (conv2d_step(c, g, x, w, bias, y)) return y;
+  const bool own = bias.defined() || c.kernels.conv2d > 0;  // our kernels add the bias on the way
   if (g.depthwise())
     depthwise_forward(c, g, x, w, bias, y);
-  else if (bias.defined() || !cudnn_forward(c, g, x, w, y, p))  // ours add the bias on the way
+  else if (own || !cudnn_forward(c, g, x, w, y, p))
     with_floating("conv2d", x, [&](auto sample) { forward<decltype(sample)>(c, g, x, w, bias, y); });
   return y;
 }

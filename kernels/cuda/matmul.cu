@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/cuda/gemm_tile.cuh"
+#include "kernels/cuda/ladder/steps.h"
 
 namespace engine::ENGINE_CUDA_NS {
 
@@ -58,7 +59,8 @@ Tensor matmul(Context& c, const Tensor& a, const Tensor& b, bool transpose_a, bo
     throw UsageError("matmul: inner extents differ: {}{} and {}{}", a.shape().str(), transpose_a ? "^T" : "",
                      b.shape().str(), transpose_b ? "^T" : "");
   Tensor y = empty(c, {m, n}, a.dtype());
-  if (multiply_by_library(a, b, y, k, transpose_a, transpose_b)) return y;
+  if (matmul_step(c, a, b, y, transpose_a, transpose_b)) return y;
+  if (c.kernels.matmul == 0 && multiply_by_library(a, b, y, k, transpose_a, transpose_b)) return y;
   with_floating("matmul", a, [&](auto sample) {
     using T = decltype(sample);
     constexpr int vector = static_cast<int>(16 / sizeof(T));

@@ -71,7 +71,7 @@ std::string code_of(const std::string& text) {
 
 std::vector<fs::path> kernel_files() {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(fs::path(SOURCE_DIR) / "kernels" / "cuda"))
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(SOURCE_DIR) / "kernels" / "cuda"))
     if (entry.path().extension() == ".cu" || entry.path().extension() == ".cuh") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;

@@ -132,12 +132,23 @@ TEST_CASE("A run on cuda-emulated follows one on cpu: losses, gradient norms, va
     CHECK(read_json(output + "/env.json")["device"] == device);
     found[i] = figures(output);
   }
+  // So does one with the first kernel of each ladder, which its record names.
+  const std::string naive = folder / "naive";
+  expect_success(Arguments{"train", "--data", "synth-fundus:" + eyes, "--image-size", "32", "--model", "cbr_tiny_1m"} +
+                 Arguments{"--epochs", "1", "--batch-size", "4", "--max-steps", "3", "--lr", "0.01", "--device"} +
+                 Arguments{"cuda-emulated", "--kernel", "conv2d=1", "--kernel", "batch_norm=1", "--kernel", "matmul=1"} +
+                 Arguments{"--output-dir", naive, "--log-every", "1", "--quiet"});
+  CHECK(read_json(naive + "/config.json")["kernel"]["value"] ==
+        nlohmann::json({"conv2d=1", "batch_norm=1", "matmul=1"}));
+  const auto stepped = figures(naive);
+  CHECK(stepped != found[1]);  // other kernels, other last bits
   REQUIRE(found[0].size() >= 7);
   REQUIRE(found[0].size() == found[1].size());
   bool equal = true;
   for (const auto& [what, value] : found[0]) {
     INFO(what);
     CHECK(std::abs(found[1].at(what) - value) <= 1e-4 * std::abs(value));
+    CHECK(std::abs(stepped.at(what) - value) <= 1e-4 * std::abs(value));
     equal = equal && found[1].at(what) == value;
   }
   CHECK_FALSE(equal);  // other kernels round otherwise; equal bits would mean that one device did all the work

@@ -61,6 +61,7 @@ TEST_CASE("The help names the flags that scripts rely on") {
                    "--output-dir DIR", "--[no-]resume",    "--max-steps INT",
                    "--config FILE",    "--seed INT",       "--threads INT",
                    "--device NAME",    "--quiet",          "--json FILE",
+                   "--kernel NAME=N",
                    "--freeze REGEX",   "--[no-]flip",      "--early-stop METRIC:PATIENCE",
                    "[cosine]"}},
       {{"eval"}, {"--run DIR", "--weights FILE", "--data SRC", "--split NAME", "--device NAME", "--json FILE"}},

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <sstream>
 
 #include "engine/io/file.h"
 #include "tests/cli/support.h"
@@ -94,6 +95,49 @@ TEST_CASE("bench launches counts what a step asks of a GPU, whatever its size") 
   CHECK(half_bytes < 0.8 * full_bytes);
   CHECK(half_bytes > 0.4 * full_bytes);
   CHECK(one["total"]["launches"].get<int>() > 100);
+}
+
+TEST_CASE("bench kernels checks every step of a ladder on cuda-emulated, and shows what each declares") {
+  const TemporaryFolder folder;
+  const auto j = expect_json({"bench", "kernels", "matmul", "--device", "cuda-emulated", "--csv", folder / "rows.csv"});
+  CHECK(j["ok"] == true);
+  std::vector<std::string> variants;
+  for (const auto& row : j["kernels"]) {
+    if (row["config"] != "[1024, 1024] *[1024, 1024]" || row["backward"] == true) continue;
+    variants.push_back(row["variant"]);
+    CHECK(row["step"] == variants.size());
+    CHECK(row["bytes"] == 12582912.0);
+    CHECK(row["flops"] == 2.0 * (1 << 30));
+    CHECK(row["warm_seconds"].is_null());  // an emulation's times mean nothing
+  }
+  CHECK(variants == std::vector<std::string>{"naive", "shared tiles", "register tiles", "own"});
+  CHECK(read_text(folder / "rows.csv").find(",2,shared tiles,0,,,,2.14748365e+09,12582912,1,\n") != std::string::npos);
+
+  const auto one = expect_json({"bench", "kernels", "matmul", "--device", "cuda-emulated", "--kernel", "matmul=2"});
+  CHECK(one["kernels"].size() == 4);  // two sizes, forward and with backward
+  for (const auto& row : one["kernels"]) CHECK(row["variant"] == "shared tiles");
+}
+
+TEST_CASE("docs/ladder/batch_norm.md says what bench kernels prints") {
+  const std::string page = read_text(std::string(SOURCE_DIR) + "/docs/ladder/batch_norm.md");
+  std::istringstream lines(expect_success({"bench", "kernels", "batch_norm_train", "--device", "cuda-emulated"}).out);
+  int found = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("[8, 64, 112, 112]") == std::string::npos || line.find(" forward ") == std::string::npos) continue;
+    CHECK_MESSAGE(page.find(line + "\n") != std::string::npos, "docs/ladder/batch_norm.md lacks:\n" << line);
+    ++found;
+  }
+  CHECK(found == 5);
+}
+
+TEST_CASE("bench kernels times the one way that a CPU has") {
+  const auto j = expect_json({"bench", "kernels", "layer_norm", "--seconds", "0.001"});
+  CHECK(j["kernels"].size() == 2);
+  for (const auto& row : j["kernels"]) {
+    CHECK(row["variant"] == "-");
+    CHECK(row["step"].is_null());
+    CHECK(row["cold_seconds"].get<double>() > 0.0);
+  }
 }
 
 TEST_CASE("docs/step_traffic.md says what bench launches prints") {

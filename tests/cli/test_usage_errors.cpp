@@ -56,6 +56,11 @@ TEST_CASE("Unknown models, data sources and splits name the nearest") {
   expect_error({"eval", "--run", done.run, "--split", "tset"}, 2, {"unknown split 'tset'", "train, val, test"});
   expect_error({"models", "--tf32"}, 2, {"--tf32: device cpu computes in full f32"});
   expect_error({"models", "--conv", "own"}, 2, {"--conv own: device cpu has one kind of it"});
+  expect_error({"models", "--kernel", "matmul=2"}, 2, {"--kernel matmul=2", "device cpu", "cuda-emulated"});
+  expect_error({"models", "--device", "cuda-emulated", "--kernel", "matmul=9"}, 2,
+               {"expected matmul=1 to matmul=4", "batch_norm=2  one pass: mean and variance from one reading"});
+  expect_error(train + Arguments{"--device", "cuda-emulated", "--kernel", "batchnorm=1"}, 2,
+               {"no kernel is called 'batchnorm'; did you mean 'batch_norm'?", "conv2d=3  implicit"});
   expect_error(train + Arguments{"--conv", "mine"}, 2, {"conv", "auto", "own", "mine"});
   expect_error(train + Arguments{"--check-backend", "cpu"}, 2, {"cpu is the device that is to be checked"});
   expect_error({"bench", "step", "--precision", "bf16"}, 2, {"device cpu computes in f32", "found bf16"});

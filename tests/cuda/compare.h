@@ -82,11 +82,20 @@ inline void check_close(const Tensor& found, const Tensor& truth) {
   CHECK(error(found, truth) <= conformance::tolerance(found.dtype(), 1).element);
 }
 
+/// Within the tolerance of sums of `terms` numbers; the mean of values around zero, which cancels, is one.
+inline void check_sum(const Tensor& found, const Tensor& truth, std::int64_t terms) {
+  CAPTURE(found.str());
+  REQUIRE(found.shape() == truth.shape());
+  REQUIRE(found.dtype() == truth.dtype());
+  CHECK(error(found, truth) <= conformance::tolerance(found.dtype(), std::max<std::int64_t>(terms, 1)).element);
+}
+
 }  // namespace engine::test
 
 // What every test of this folder says.
 using namespace engine;
 using test::check_close;
+using test::check_sum;
 using test::context;
 using test::on_device;
 using test::reference;

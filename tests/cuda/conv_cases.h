@@ -61,14 +61,6 @@ void for_each_conv(const std::vector<ConvCase>& cases, F&& f) {
       }
 }
 
-/// Within the tolerance of a sum of `length` terms.
-inline void check_sum(const Tensor& found, const Tensor& truth, std::int64_t length) {
-  REQUIRE(found.shape() == truth.shape());
-  REQUIRE(found.dtype() == truth.dtype());
-  CHECK(error(found, truth) <= conformance::tolerance(found.dtype(), std::max<std::int64_t>(length, 1)).element);
-}
-
 }  // namespace engine::test
 
-using test::check_sum;
 using test::ConvCase;

@@ -39,13 +39,6 @@ BatchNormParams params(bool relu) {
   return p;
 }
 
-// The mean of values around zero cancels: its error is that of a sum of all of them.
-void check_sum(const Tensor& found, const Tensor& truth, std::int64_t terms) {
-  CAPTURE(found.str());
-  REQUIRE(found.shape() == truth.shape());
-  CHECK(test::error(found, truth) <= conformance::tolerance(found.dtype(), terms).element);
-}
-
 void check_grads(const BatchNormGrads& found, const BatchNormGrads& truth) {
   check_close(found.dx, truth.dx);
   check_close(found.dweight, truth.dweight);

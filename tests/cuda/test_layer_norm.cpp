@@ -36,14 +36,6 @@ void for_each_row_case(F&& f) {
       }
 }
 
-// The mean of values around zero cancels, and so do sums over rows.
-void check_sum(const Tensor& found, const Tensor& truth, std::int64_t terms) {
-  CAPTURE(found.str());
-  REQUIRE(found.shape() == truth.shape());
-  REQUIRE(found.dtype() == truth.dtype());
-  CHECK(test::error(found, truth) <= conformance::tolerance(found.dtype(), terms).element);
-}
-
 }  // namespace
 
 TEST_CASE("Layer norm equals the reference, in every type and layout") {

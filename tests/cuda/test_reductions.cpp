@@ -4,14 +4,6 @@
 
 namespace {
 
-// Sums of numbers around zero cancel: the error is that of all the terms.
-void check_sum(const Tensor& found, const Tensor& truth, std::int64_t terms) {
-  CAPTURE(found.str());
-  REQUIRE(found.shape() == truth.shape());
-  REQUIRE(found.dtype() == truth.dtype());
-  CHECK(test::error(found, truth) <= conformance::tolerance(found.dtype(), terms).element);
-}
-
 std::int64_t terms(const Shape& from, const Tensor& to) {
   return to.numel() == 0 ? 1 : std::max<std::int64_t>(1, from.numel() / to.numel());
 }

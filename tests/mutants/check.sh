@@ -9,7 +9,7 @@
 #
 # A mutant is a block of lines:
 #   [name]
-#   file X          in kernels/cuda
+#   file X          in kernels/cuda; X may name a folder there
 #   in A.cu B.cu    for a header: the sources that are compiled with the edit, to save time; else all that read it
 #   tests A B       tests/cuda/test_A.cpp ...: they should fail
 #   needs race      no wrong value shows the mistake, that mode (or asan) does
@@ -97,7 +97,7 @@ check_list() {
     [ -n "${tests[$name]}" ] || wrong "$name: names no tests"
     for t in ${tests[$name]}; do [ -r "tests/cuda/test_$t.cpp" ] || wrong "$name: no tests/cuda/test_$t.cpp"; done
   done
-  for f in $(grep -lE '__global__|__device__' kernels/cuda/*.cu kernels/cuda/*.cuh); do
+  for f in $(grep -lE '__global__|__device__' kernels/cuda/{,ladder/}*.cu kernels/cuda/{,ladder/}*.cuh); do
     [[ $f != */runtime_cuda.cu ]] || continue # drives real devices only
     [[ $all == *" $f "* ]] || wrong "$f holds device code and has no mutant"
   done
@@ -157,7 +157,7 @@ check() {
     [ "$mode" = "${needs[$name]:-$mode}" ] || continue
     dir=$root/$work/$name.$mode
     rm -rf "$dir"
-    mkdir -p "$dir/kernels/cuda"
+    mkdir -p "$dir/$(dirname "${file[$name]}")"
     edited "$name" >"$dir/${file[$name]}"
     if ! build_mutant "$name" "$mode" "$dir" >"$dir/log" 2>&1; then
       tail -n 20 "$dir/log"

@@ -40,6 +40,19 @@ TEST_CASE("The hash sees what decides the numbers and nothing else") {
         std::vector<std::string>{"momentum: 0.9 here, 0.8 in the checkpoint"});
 }
 
+TEST_CASE("A checkpoint older than an option has its default") {
+  TrainConfig now;
+  auto old = now.decisive();
+  old.erase("kernel");
+  old.erase("momentum");
+  CHECK(config_differences(now.decisive(), old).empty());
+  now.kernel = {"matmul=2"};
+  now.momentum = 0.8;
+  CHECK(config_differences(now.decisive(), old) ==
+        std::vector<std::string>{"kernel: [\"matmul=2\"] here, [] in the checkpoint",
+                                 "momentum: 0.8 here, 0.9 in the checkpoint"});
+}
+
 TEST_CASE("16 bits are refused where the device has none of them") {
   TrainConfig c;
   c.data = "folder:x";
