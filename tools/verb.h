@@ -46,9 +46,9 @@ struct Common {
   bool quiet = false;
   std::string json;  ///< file, "-" for standard output, empty for none
   bool tf32 = false;
-  std::string conv = "auto", matmul = "auto";  ///< or "own"
+  std::string conv = "auto", matmul = "auto", decompositions = "auto";  ///< or "own"
 };
-/// --device, --threads, --quiet, --tf32, --conv, --matmul.
+/// --device, --threads, --quiet, --tf32, --conv, --matmul, --decompositions.
 void add_device_flags(CLI::App& app, Common& c);
 /// --threads.
 void add_threads_flag(CLI::App& app, Common& c);

@@ -56,6 +56,8 @@ TEST_CASE("Unknown models, data sources and splits name the nearest") {
   expect_error({"eval", "--run", done.run, "--split", "tset"}, 2, {"unknown split 'tset'", "train, val, test"});
   expect_error({"models", "--tf32"}, 2, {"--tf32: device cpu computes in full f32"});
   expect_error({"models", "--conv", "own"}, 2, {"--conv own: device cpu has one kind of it"});
+  expect_error({"models", "--decompositions", "own"}, 2, {"--decompositions own: device cpu has one kind of it"});
+  expect_error({"models", "--decompositions", "mine"}, 2, {"--decompositions", "auto", "own", "mine"});
   expect_error(train + Arguments{"--conv", "mine"}, 2, {"conv", "auto", "own", "mine"});
   expect_error(train + Arguments{"--check-backend", "cpu"}, 2, {"cpu is the device that is to be checked"});
   expect_error({"bench", "step", "--precision", "bf16"}, 2, {"device cpu computes in f32", "found bf16"});
