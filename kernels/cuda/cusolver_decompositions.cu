@@ -33,25 +33,25 @@ static void decompose(Context& c, std::string_view op, const Tensor& a, const Pr
   if (answer < 0) throw DeviceError("{}: cuSOLVER refuses its argument {} for {}", op, -answer, a.str());
 }
 
-std::optional<EighResult> cusolver_eigh(Context& c, const Tensor& a, float sized) {
+std::optional<EighResult> cusolver_eigh(Context& c, const Tensor& a, float factor) {
   if (!library) return std::nullopt;
   const std::int64_t n = a.dim(0);
-  const Tensor vectors = scale(c, a, sized), values = empty(c, {n}, DType::f32);
+  const Tensor vectors = scale(c, a, factor), values = empty(c, {n}, DType::f32);
   decompose(c, "eigh", a, gpu::cusolver::Eigh{n, pointer<float>(vectors), pointer<float>(values)});
-  return eigh_result(c, n, values, 1.0f / sized, vectors);
+  return eigh_result(c, n, values, 1.0f / factor, vectors);
 }
 
-std::optional<SvdResult> cusolver_svd(Context& c, const Tensor& a, float sized) {
+std::optional<SvdResult> cusolver_svd(Context& c, const Tensor& a, float factor) {
   if (!library) return std::nullopt;
   const bool tall = a.dim(0) > a.dim(1);
-  const Tensor w = scale(c, tall ? transposed(c, a) : a, sized);
+  const Tensor w = scale(c, tall ? transposed(c, a) : a, factor);
   const std::int64_t k = w.dim(0);
   const Tensor left = empty(c, {k, k}, DType::f32), s = empty(c, {k}, DType::f32), right = empty_like(c, w);
   decompose(c, "svd", a, gpu::cusolver::Svd{k, w.dim(1), pointer<float>(w), pointer<float>(left), pointer<float>(s),
                                             pointer<float>(right)});
   // Of a tall matrix it was the transpose, whose right vectors are our left ones.
   const Tensor others = transposed(c, left);
-  return svd_result(c, s, 1.0f / sized, tall ? right : others, tall ? others : right);
+  return svd_result(c, s, 1.0f / factor, tall ? right : others, tall ? others : right);
 }
 
 }  // namespace engine::ENGINE_CUDA_NS
