@@ -29,7 +29,9 @@ void add_device_flags(CLI::App& app, Common& c) {
   app.add_flag("--tf32", c.tf32, "cuda: let libraries round f32 factors to TF32 for tensor cores: faster, less exact");
   for (const auto& [name, value, help] :
        {std::tuple("--conv", &c.conv, "cuda: auto takes cuDNN's convolutions where they are there; own, our kernels"),
-        std::tuple("--matmul", &c.matmul, "cuda: auto takes cuBLAS's products where they are there; own, our kernels")})
+        std::tuple("--matmul", &c.matmul, "cuda: auto takes cuBLAS's products where they are there; own, our kernels"),
+        std::tuple("--decompositions", &c.decompositions,
+                   "cuda: auto takes cuSOLVER's eigh and svd where they are there; own, our kernels")})
     app.add_option(name, *value, help)->check(CLI::IsMember({"auto", "own"}))->capture_default_str();
   std::vector<std::string> steps;
   for (const gpu::Ladder& l : gpu::ladders()) steps.push_back(fmt::format("{}=1..{}", l.name, l.steps.size()));
@@ -60,7 +62,8 @@ Device open_device(const Common& c) {
     throw UsageError("unknown device '{}'{} (known: {})", name, did_you_mean(name, known), fmt::join(known, ", "));
   if (c.tf32 && *device != Device::cuda)
     throw UsageError("--tf32: device {} computes in full f32; it is for --device cuda", name);
-  for (const auto& [flag, value] : {std::pair("--conv", &c.conv), std::pair("--matmul", &c.matmul)})
+  for (const auto& [flag, value] : {std::pair("--conv", &c.conv), std::pair("--matmul", &c.matmul),
+                                    std::pair("--decompositions", &c.decompositions)})
     if (*value != "auto" && *device != Device::cuda && *device != Device::cuda_emulated)
       throw UsageError("{} {}: device {} has one kind of it; this is for --device cuda", flag, *value, name);
   gpu::KernelChoice kernels;
@@ -71,7 +74,8 @@ Device open_device(const Common& c) {
   if (*device == Device::cuda) {
 #ifdef ENGINE_HAS_CUDA
     cuda::register_cuda_backend({.tf32 = c.tf32, .own_convolutions = c.conv == "own",
-                                 .own_products = c.matmul == "own"});
+                                 .own_products = c.matmul == "own",
+                                 .own_decompositions = c.decompositions == "own"});
 #else
     throw DeviceError("device 'cuda' is not in this build, as there was no CUDA compiler; use --device cpu");
 #endif

@@ -95,8 +95,9 @@ export OMP_WAIT_POLICY=passive
 if built release; then
   queue goldens build/release/tests/test_goldens --fixtures tests/fixtures
   for area in "${areas[@]}"; do queue "$area" "build/release/tests/test_$area"; done
-  # cuBLAS's calls and cuDNN's plans. The vendor's libraries would run unwatched under a sanitizer.
+  # cuBLAS's and cuSOLVER's calls, cuDNN's plans. The vendor's libraries would run unwatched under a sanitizer.
   queue cublas build/release/tests/test_cublas
+  queue cusolver build/release/tests/test_cusolver
   queue cudnn build/release/tests/test_cudnn
   queue cudnn_census build/release/tests/test_cudnn_census
   # Some mistakes made on purpose; tools/nightly.sh makes all of them.

@@ -50,6 +50,9 @@ struct Common {
   std::vector<std::string> kernels;            ///< NAME=N each, see kernels/cuda/kernel_choice.h
 };
 /// --device, --threads, --quiet, --tf32, --conv, --matmul, --kernel.
+  std::string conv = "auto", matmul = "auto", decompositions = "auto";  ///< or "own"
+};
+/// --device, --threads, --quiet, --tf32, --conv, --matmul, --decompositions.
 void add_device_flags(CLI::App& app, Common& c);
 /// --threads.
 void add_threads_flag(CLI::App& app, Common& c);

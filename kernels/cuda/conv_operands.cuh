@@ -71,8 +71,8 @@ struct Sources {
   static constexpr int vector = V;
   static constexpr bool along_k = true;
   struct Row {
-    const T* image;
-    int y, x;  // padding included
+    int first, channel;  // row of all images' rows where this one begins; a pointer would take a register more
+    int y, x;            // padding included
   };
   struct Pixel {
     int image, y, x;  // padding included; outside: y = outside
@@ -135,9 +135,7 @@ struct Sources {
   }
   __device__ __forceinline__ Row row(int outer, int group) const {
     const Pixel p = pixel(outer);
-    return {
-        image + static_cast<std::int64_t>(p.image) * g.out_height * g.out_width * g.out_channels + group * g.group_out,
-        p.y, p.x};
+    return {p.image * g.out_height, group * g.group_out, p.y, p.x};
   }
   __device__ __forceinline__ Vec<T, V> fetch(const Row& row, int k) const {
     if (k >= depth) return {};
@@ -148,7 +146,8 @@ struct Sources {
     const auto [out_x, rest_x] = g.by_stride_x(static_cast<std::uint32_t>(x));
     const int oy = static_cast<int>(out_y), ox = static_cast<int>(out_x);
     if (rest_y != 0 || rest_x != 0 || oy >= g.out_height || ox >= g.out_width) return {};
-    return load<V>(row.image + (static_cast<std::int64_t>(oy) * g.out_width + ox) * g.out_channels + t.channel, 0);
+    const std::int64_t pixel = static_cast<std::int64_t>(row.first + oy) * g.out_width + ox;
+    return load<V>(image + pixel * g.out_channels + row.channel + t.channel, 0);
   }
 };
 

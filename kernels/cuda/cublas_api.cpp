@@ -2,15 +2,7 @@
 
 namespace engine::gpu::cublas {
 
-std::size_t Api::version() const {
-  std::size_t version = 0;
-  for (const Property p : {Property::major, Property::minor, Property::patch}) {
-    int value = 0;
-    get_property(p, &value);
-    version = 100 * version + static_cast<std::size_t>(value);
-  }
-  return version;
-}
+std::size_t Api::version() const { return version_told_by(get_property); }
 
 std::variant<Api, NoApi> load_api(const std::vector<std::string>& files) {
   VendorLibrary library("cuBLAS", files);

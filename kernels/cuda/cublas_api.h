@@ -18,7 +18,6 @@ enum class DataType : int { f32 = 0, f16 = 2, bf16 = 14 };
 /// Sums are in f32. `pedantic` also takes f32 factors as they are: no TF32, no products of pieces in 16 bits.
 enum class Compute : int { f32 = 68, f32_pedantic = 69, tf32 = 77 };
 constexpr int default_algorithm = -1;
-enum class Property : int { major = 0, minor = 1, patch = 2 };
 
 /// Status codes are ints; handles and streams are pointers; matrices lie column by column.
 struct Api {

@@ -19,6 +19,7 @@
 #include "kernels/cuda/uploads.h"
 #ifdef __CUDACC__
 #include "kernels/cuda/cudnn_convolution.h"
+#include "kernels/cuda/cusolver_decompositions.h"
 #include "kernels/cuda/runtime_cuda.h"
 #else
 #include "kernels/cuda_on_cpu/runtime_emulated.h"
@@ -28,8 +29,11 @@ namespace engine::ENGINE_CUDA_NS {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(gpu::Context& context, std::string convolutions, std::string products)
-      : context_(context), convolutions_(std::move(convolutions)), products_(std::move(products)) {}
+  CudaBackend(gpu::Context& context, std::string convolutions, std::string products, std::string decompositions)
+      : context_(context),
+        convolutions_(std::move(convolutions)),
+        products_(std::move(products)),
+        decompositions_(std::move(decompositions)) {}
   Device device() const override { return context_.device(); }
   void synchronize() override { context_.synchronize(); }
   bool transforms_pictures() const override { return true; }
@@ -40,7 +44,10 @@ class CudaBackend final : public Backend {
   bool can_record() const override { return true; }
   std::unique_ptr<Recording> begin_recording() override { return std::make_unique<gpu::Recorder>(context_); }
   std::vector<std::pair<std::string, std::string>> libraries() const override {
-    return {{"device", context_.properties().name}, {"convolutions", convolutions_}, {"products", products_}};
+    return {{"device", context_.properties().name},
+            {"convolutions", convolutions_},
+            {"products", products_},
+            {"decompositions", decompositions_}};
   }
 
  protected:
@@ -53,7 +60,7 @@ class CudaBackend final : public Backend {
 
  private:
   gpu::Context& context_;
-  std::string convolutions_, products_;  // who computes them
+  std::string convolutions_, products_, decompositions_;  // who computes them
 };
 
 gpu::Context& device_context() {
@@ -84,12 +91,15 @@ void register_cuda_backend(const gpu::CudaOptions& options) {
   static auto* multiplier = new gpu::cublas::MachineMultiplier(
       gpu::cublas::machine_multiplier(options.own_products ? nullptr : stream, lasting_memory, options.tf32));
   set_cublas(multiplier->multiplier.get());
-  static auto* backend = new CudaBackend(device_context(), chosen->words, multiplier->words);
+  static auto* decomposer = new gpu::cusolver::MachineDecomposer(
+      gpu::cusolver::machine_decomposer(options.own_decompositions ? nullptr : stream));
+  set_cusolver(decomposer->decomposer.get());
+  static auto* backend = new CudaBackend(device_context(), chosen->words, multiplier->words, decomposer->words);
   register_backend(*backend);
 }
 #else
 void register_cuda_backend() {
-  static auto* backend = new CudaBackend(device_context(), "own kernels", "own kernels");
+  static auto* backend = new CudaBackend(device_context(), "own kernels", "own kernels", "own kernels");
   register_backend(*backend);
 }
 #endif

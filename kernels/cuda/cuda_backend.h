@@ -11,6 +11,7 @@ struct CudaOptions {
   bool tf32 = false;             ///< libraries may round f32 factors to 10 bits for tensor cores; own kernels never do
   bool own_convolutions = false;  ///< keep to own kernels where cuDNN is there
   bool own_products = false;      ///< and where cuBLAS is
+  bool own_decompositions = false;  ///< and where cuSOLVER is
 };
 
 }  // namespace engine::gpu

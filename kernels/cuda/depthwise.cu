@@ -15,9 +15,9 @@ static Tensor taps_first(Context& c, const ConvGeometry& g, const Tensor& w) {
 
 // The image has `from` pixels: those of x forward, of dy backward. A thread makes V neighbouring channels of a pixel;
 // what taps share is read again from L1. The loops stay rolled: with 40 registers a thread three quarters of the
-// device's threads run at once, and their number is what hides the latency of the loads.
+// device's threads run at once, and their number is what hides the latency of the loads. Backward needs some more.
 template <bool backward, int V, class T>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, backward ? 4 : 0)
     depthwise_kernel(const T* __restrict__ image, const T* __restrict__ w, const T* __restrict__ bias,
                      T* __restrict__ result, std::int64_t vectors, ConvGeometry g) {
   const int line = g.channels / V;

@@ -1,6 +1,7 @@
 // Jacobi's two-sided method: in each round n / 2 rotations that share no row and no column, each of which brings one
 // element off the diagonal to zero. Takes any symmetric matrix as it is: indefinite, of any rank, of equal eigenvalues.
 #include "kernels/checks.h"
+#include "kernels/cuda/cusolver_decompositions.h"
 #include "kernels/cuda/decompositions.h"
 #include "kernels/cuda/dispatch.cuh"
 #include "kernels/cuda/jacobi.cuh"
@@ -123,9 +124,9 @@ EighResult eigh(Context& c, const Tensor& a) {
   if (a.dtype() != DType::f32)
     throw UsageError("eigh on device {} computes in f32, found {}", name_of(a.device()), a.str());
   const std::int64_t n = a.dim(0), even = n + n % 2;
-  EighResult result{empty(c, {n}, DType::f32), empty(c, {n, n}, DType::f32)};
-  if (n == 0) return result;
+  if (n == 0) return {empty(c, {0}, DType::f32), empty(c, {0, 0}, DType::f32)};
   const float scale = scale_of(c, "eigh", a, Part::lower_triangle);
+  if (auto result = cusolver_eigh(c, a, scale)) return *std::move(result);
   const auto square = [&] { return empty(c, {even, even}, DType::f32); };
   const Tensor mirrored = square(), w = square();
   Tensor vectors = square();
@@ -142,11 +143,7 @@ EighResult eigh(Context& c, const Tensor& a) {
                           pointer<const float>(vectors), pointer<const float>(products), static_cast<int>(even),
                           pointer<float>(values));
   // The row of zeros was never turned: its vector is the last one, and stays behind.
-  const Tensor places = empty(c, {n}, DType::i32), rows = empty(c, {n, n}, DType::f32);
-  sort_descending(c, values, n, 1.0f / scale, places, result.values);
-  turn_rows(c, n, places, {vectors, rows}, {});
-  transpose_matrices(c, DType::f32, rows.raw(), result.vectors.raw(), 1, n, n);
-  return result;
+  return eigh_result(c, n, values, 1.0f / scale, vectors);
 }
 
 }  // namespace engine::ENGINE_CUDA_NS

@@ -64,8 +64,9 @@ __global__ void __launch_bounds__(256) sort_kernel(const float* __restrict__ val
   sorted[before] = factor * own;
 }
 
-void sort_descending(Context& c, const Tensor& values, std::int64_t n, float factor, const Tensor& places,
-                     const Tensor& sorted) {
+// places[i] is the place of values[i], i < n, in descending order; sorted[place] = factor * values[i].
+static void sort_descending(Context& c, const Tensor& values, std::int64_t n, float factor, const Tensor& places,
+                            const Tensor& sorted) {
   const double count = static_cast<double>(n);
   launch<sort_kernel>(c, {static_cast<unsigned>((n + 255) / 256), 256}, {12 * count, count * count},
                       pointer<const float>(values), static_cast<int>(n), factor, pointer<int>(places),
@@ -102,16 +103,43 @@ __global__ void __launch_bounds__(turn_warps * 32)
     following.to[place * following.length + i] = sign * following.from[row * following.from_length + i];
 }
 
-static RowsToTurn rows_to_turn(const TurnedRows& rows) {
-  if (!rows.from.defined()) return {};
-  return {pointer<const float>(rows.from), pointer<float>(rows.to), rows.from.dim(1), rows.to.dim(1)};
+static RowsToTurn rows_to_turn(const Tensor& from, const Tensor& to) {
+  if (!from.defined()) return {};
+  return {pointer<const float>(from), pointer<float>(to), from.dim(1), to.dim(1)};
 }
 
-void turn_rows(Context& c, std::int64_t n, const Tensor& places, const TurnedRows& leading,
-               const TurnedRows& following) {
+struct TurnedRows {
+  Tensor from, to;
+};
+// Rows i < n go to row places[i] with the sign of conventions.h: `leading` decides it, `following` (or undefined
+// tensors) goes along. Rows of a result are as long as it is wide.
+static void turn_rows(Context& c, std::int64_t n, const Tensor& places, const TurnedRows& leading,
+                      const TurnedRows& following) {
   const double bytes = static_cast<double>(leading.to.bytes() + (following.to.defined() ? following.to.bytes() : 0));
-  launch<turn_kernel>(c, {static_cast<unsigned>(n), turn_warps * 32}, {2 * bytes, 0}, rows_to_turn(leading),
-                      rows_to_turn(following), pointer<const int>(places));
+  launch<turn_kernel>(c, {static_cast<unsigned>(n), turn_warps * 32}, {2 * bytes, 0},
+                      rows_to_turn(leading.from, leading.to), rows_to_turn(following.from, following.to),
+                      pointer<const int>(places));
+}
+
+EighResult eigh_result(Context& c, std::int64_t n, const Tensor& values, float factor, const Tensor& vectors) {
+  const auto make = [&](const Shape& shape) { return empty(c, shape, DType::f32); };
+  EighResult result{make({n}), make({n, n})};
+  const Tensor places = empty(c, {n}, DType::i32), rows = make({n, n});
+  sort_descending(c, values, n, factor, places, result.values);
+  turn_rows(c, n, places, {vectors, rows}, {});
+  transpose_matrices(c, DType::f32, rows.raw(), result.vectors.raw(), 1, n, n);
+  return result;
+}
+
+SvdResult svd_result(Context& c, const Tensor& values, float factor, const Tensor& left, const Tensor& right) {
+  const auto make = [&](const Shape& shape) { return empty(c, shape, DType::f32); };
+  const std::int64_t k = values.dim(0), m = left.dim(1), n = right.dim(1);
+  SvdResult result{make({m, k}), make({k}), make({k, n})};
+  const Tensor places = empty(c, {k}, DType::i32), rows = make({k, m});
+  sort_descending(c, values, k, factor, places, result.s);
+  turn_rows(c, k, places, {left, rows}, {right, result.vt});
+  transpose_matrices(c, DType::f32, rows.raw(), result.u.raw(), 1, k, m);
+  return result;
 }
 
 }  // namespace engine::ENGINE_CUDA_NS

@@ -1,9 +1,11 @@
-// What comes before and after the rotations of Jacobi's methods. Vectors are rows here: f32, plain.
+// What comes before and after the rotations of Jacobi's methods, and before and after what cuSOLVER does. Vectors are
+// rows here: f32, plain.
 #pragma once
 
 #include <string_view>
 
 #include "kernels/cuda/layout.h"
+#include "kernels/types.h"
 
 namespace engine::ENGINE_CUDA_NS {
 
@@ -24,16 +26,10 @@ bool raised(Context& c, const Tensor& flag);
 /// rotations have rounded away.
 Tensor nearest_orthogonal(Context& c, const Tensor& rows);
 
-/// places[i] (i32) is the place of values[i], i < n, in descending order; sorted[place] = factor * values[i].
-void sort_descending(Context& c, const Tensor& values, std::int64_t n, float factor, const Tensor& places,
-                     const Tensor& sorted);
-
-/// Rows i < n go to row places[i] with the sign of conventions.h ("Vectors"): `leading` decides it, `following` (or an
-/// undefined tensor) goes along. Rows of a result are as long as it is wide.
-struct TurnedRows {
-  Tensor from, to;
-};
-void turn_rows(Context& c, std::int64_t n, const Tensor& places, const TurnedRows& leading,
-               const TurnedRows& following);
+/// The results of ops.def from vectors that are rows, in any order and of any sign: in descending order of the values,
+/// which `factor` multiplies, with the signs of conventions.h ("Vectors"). eigh: the first n values, and the beginnings
+/// of the first n rows. svd: left [k,m] and right [k,n] belong to values [k].
+EighResult eigh_result(Context& c, std::int64_t n, const Tensor& values, float factor, const Tensor& vectors);
+SvdResult svd_result(Context& c, const Tensor& values, float factor, const Tensor& left, const Tensor& right);
 
 }  // namespace engine::ENGINE_CUDA_NS

@@ -7,6 +7,7 @@
 //    are used; __syncwarp wherever lanes exchange through memory (a shuffle does not order it)
 //  - no waiting for other blocks, nor reading in one launch what another block of it wrote plainly
 //  - parameters by value, trivially copyable; no constant memory, textures, device-side malloc or printf
+//  - several elements at once only by load and store (numbers.cuh), which see where an address is no multiple
 //  - inline PTX and matrix instructions only inside a function that has a host twin
 //  - fmaf where a fused multiply-add is meant: only nvcc fuses by itself
 #pragma once

@@ -24,6 +24,7 @@ __global__ void __launch_bounds__(256)
     nonfinite_kernel(const T* __restrict__ x, int* __restrict__ found, std::int64_t n, T mask) {
   const std::int64_t first = global_thread(), step = global_threads(), vectors = n / V;
   unsigned here = 0;
+#pragma unroll(sizeof(T) == 8 ? 2 : 4)
   for (std::int64_t i = first; i < vectors; i += step) {
     const Vec<T, V> a = load<V>(x, i);
 #pragma unroll

@@ -59,14 +59,22 @@ template <class T, int N>
 struct alignas(N * sizeof(T)) Vec {
   T v[N];
 };
+/// p, which must be a multiple of what it points to: a GPU faults where it is not, and so does the emulated one.
+template <class V>
+__device__ __forceinline__ V* aligned_place(V* p) {
+#ifndef __CUDACC__
+  if (reinterpret_cast<std::uintptr_t>(p) % sizeof(V) != 0) emulator::scheduler().fail_misaligned(p, sizeof(V));
+#endif
+  return p;
+}
 /// Vector number i of an array whose address is a multiple of the vector's size.
 template <int N, class T>
 __device__ __forceinline__ Vec<T, N> load(const T* p, std::int64_t i) {
-  return reinterpret_cast<const Vec<T, N>*>(p)[i];
+  return *aligned_place(reinterpret_cast<const Vec<T, N>*>(p) + i);
 }
 template <int N, class T>
 __device__ __forceinline__ void store(T* p, std::int64_t i, const Vec<T, N>& v) {
-  reinterpret_cast<Vec<T, N>*>(p)[i] = v;
+  *aligned_place(reinterpret_cast<Vec<T, N>*>(p) + i) = v;
 }
 
 /// This thread's number in a one-dimensional grid, and the grid's number of threads.

@@ -45,7 +45,7 @@ struct ReduceWalk {
 // Terms innermost: a thread takes V neighbouring terms, neighbouring threads take neighbouring terms. Each split of
 // the terms writes its sums to partial [result][split], a single one the result itself.
 template <bool columns, int V, class T, class Index>
-__global__ void __launch_bounds__(reduce_threads)
+__global__ void __launch_bounds__(reduce_threads, 3)
     reduce_kernel(const T* __restrict__ x, T* __restrict__ y, double* __restrict__ partial, ReduceWalk<Index> w) {
   constexpr int K = columns ? V : 1;
   SHARED(double, s, [K][reduce_threads]);
@@ -58,7 +58,8 @@ __global__ void __launch_bounds__(reduce_threads)
     const Index base = w.kept.offset(static_cast<Index>(lane));
     const std::int64_t first = static_cast<std::int64_t>(blockIdx.y) * w.per_split;
     const std::int64_t end = first + w.per_split < w.items ? first + w.per_split : w.items;
-#pragma unroll 4
+    // Many sums leave registers for fewer reads at once.
+#pragma unroll(K > 4 ? 2 : 4)
     for (std::int64_t i = first + term; i < end; i += sharing) {
       const Vec<T, V> v = load<V>(x + base + w.reduced.offset(static_cast<Index>(i)), 0);
 #pragma unroll

@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(256)
       at_to += index * walk.to[d];
       rest = quotient;
     }
-    to[at_to] = from[at_from];
+    store<1>(to, at_to, load<1>(from, at_from));
   }
 }
 

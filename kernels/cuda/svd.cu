@@ -2,6 +2,7 @@
 // the singular values, their directions the right vectors, and the rows of the orthogonal p the left ones. Of a tall
 // matrix it is the transpose whose rows are turned: the fewer and longer ones always.
 #include "kernels/checks.h"
+#include "kernels/cuda/cusolver_decompositions.h"
 #include "kernels/cuda/decompositions.h"
 #include "kernels/cuda/dispatch.cuh"
 #include "kernels/cuda/jacobi.cuh"
@@ -124,9 +125,9 @@ SvdResult svd(Context& c, const Tensor& a) {
   const std::int64_t m = a.dim(0), n = a.dim(1), k = std::min(m, n), length = std::max(m, n);
   const bool tall = m > n;
   const auto matrix = [&](std::int64_t rows, std::int64_t columns) { return empty(c, {rows, columns}, DType::f32); };
-  SvdResult result{matrix(m, k), empty(c, {k}, DType::f32), matrix(k, n)};
-  if (k == 0) return result;
+  if (k == 0) return {matrix(m, 0), empty(c, {0}, DType::f32), matrix(0, n)};
   const float scale = scale_of(c, "svd", a, Part::all);
+  if (auto result = cusolver_svd(c, a, scale)) return *std::move(result);
   const Tensor w = matrix(k, length);
   Tensor p = matrix(k, k);
   const Tensor turned = tall ? matrix(n, m) : a;
@@ -151,12 +152,7 @@ SvdResult svd(Context& c, const Tensor& a) {
                            pointer<float>(values));
   p = nearest_orthogonal(c, p);
 
-  const Tensor places = empty(c, {k}, DType::i32);
-  sort_descending(c, values, k, 1.0f / scale, places, result.s);
-  const Tensor left = matrix(k, m);
-  turn_rows(c, k, places, {tall ? w : p, left}, {tall ? p : w, result.vt});
-  transpose_matrices(c, DType::f32, left.raw(), result.u.raw(), 1, k, m);
-  return result;
+  return svd_result(c, values, 1.0f / scale, tall ? w : p, tall ? p : w);
 }
 
 }  // namespace engine::ENGINE_CUDA_NS

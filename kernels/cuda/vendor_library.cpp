@@ -7,6 +7,16 @@ namespace engine::gpu {
 
 std::string version_text(std::size_t v) { return fmt::format("{}.{}.{}", v / 10000, v / 100 % 100, v % 100); }
 
+std::size_t version_told_by(int (*get_property)(Property which, int* value)) {
+  std::size_t version = 0;
+  for (const Property p : {Property::major, Property::minor, Property::patch}) {
+    int value = 0;
+    get_property(p, &value);
+    version = 100 * version + static_cast<std::size_t>(value);
+  }
+  return version;
+}
+
 VendorLibrary::VendorLibrary(std::string product, const std::vector<std::string>& files)
     : product_(std::move(product)) {
   for (const std::string& file : files) {

@@ -21,6 +21,9 @@ std::string version_text(std::size_t version);  ///< "9.8.0"
 struct KnownVersions {
   std::size_t oldest, first_unknown;
 };
+/// What CUDA's own libraries tell of their version, one number a call; the vendor's numbers.
+enum class Property : int { major = 0, minor = 1, patch = 2 };
+std::size_t version_told_by(int (*get_property)(Property which, int* value));
 
 /// A library that is being looked at; closed again unless it is kept.
 class VendorLibrary {

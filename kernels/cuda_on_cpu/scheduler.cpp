@@ -172,6 +172,11 @@ void Scheduler::fail(const std::string& what) {
   std::abort();  // nobody switches back to a thread that failed
 }
 
+void Scheduler::fail_misaligned(const void* address, std::size_t bytes) {
+  checker::thread_stops();
+  fail(fmt::format("accesses {} bytes at the address {}, which is no multiple", bytes, address));
+}
+
 // ---- __syncthreads ------------------------------------------------------------------------------------------------
 
 int Scheduler::barrier(BarrierResult kind, bool predicate, SourceLine where) {

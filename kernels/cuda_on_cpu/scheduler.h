@@ -6,6 +6,7 @@
 // not wait for another one. One launch runs at a time, on the thread that synchronises.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -34,6 +35,7 @@ class Scheduler {
                                SourceLine where);
   /// Gives the launch up: this thread's stack is left as it is.
   [[noreturn]] void fail(const std::string& what);
+  [[noreturn]] void fail_misaligned(const void* address, std::size_t bytes);
 
  private:
   enum class State : std::uint8_t { fresh, running, at_barrier, in_warp, done };

@@ -41,3 +41,11 @@ TEST_CASE("A step beyond the memory limit names a batch that fits: it does, one 
   expect_success(command() + Arguments{"--batch-size", std::to_string(fits)});
   CHECK(told_batch(command(), fits + fits / 2) < fits + fits / 2);
 }
+
+TEST_CASE("A limit below what a single picture takes says that no batch will do") {
+  const TemporaryFolder folder;
+  // The first convolution gives 64 maps of 428 x 428: 45 MiB a picture.
+  expect_error({"train", "--data", "mnist:" + FinishedRun::get().digits, "--model", "cbr_tiny_1m", "--pad", "200",
+                "--epochs", "1", "--batch-size", "2", "--memory-limit", "0.03", "--quiet", "--output-dir", folder / "run"},
+               1, {"out of memory: asked for ", "in step 0 with 2 pictures", "not even one picture fits", "--recompute"});
+}

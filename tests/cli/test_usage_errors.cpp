@@ -61,6 +61,8 @@ TEST_CASE("Unknown models, data sources and splits name the nearest") {
                {"expected matmul=1 to matmul=4", "batch_norm=2  one pass: mean and variance from one reading"});
   expect_error(train + Arguments{"--device", "cuda-emulated", "--kernel", "batchnorm=1"}, 2,
                {"no kernel is called 'batchnorm'; did you mean 'batch_norm'?", "conv2d=3  implicit"});
+  expect_error({"models", "--decompositions", "own"}, 2, {"--decompositions own: device cpu has one kind of it"});
+  expect_error({"models", "--decompositions", "mine"}, 2, {"--decompositions", "auto", "own", "mine"});
   expect_error(train + Arguments{"--conv", "mine"}, 2, {"conv", "auto", "own", "mine"});
   expect_error(train + Arguments{"--check-backend", "cpu"}, 2, {"cpu is the device that is to be checked"});
   expect_error({"bench", "step", "--precision", "bf16"}, 2, {"device cpu computes in f32", "found bf16"});

@@ -1,23 +1,12 @@
-#include <doctest/doctest.h>
-
-#include <cstdio>
-
 #include "kernels/cuda/cublas_api.h"
+#include "tests/vendor_library.h"
 
 namespace engine::gpu::cublas {
-namespace {
-
-void expect_refusal(const std::string& library, ApiFault fault, const std::string& words) {
-  const auto answer = load_api({library});
-  const auto* no = std::get_if<NoApi>(&answer);
-  REQUIRE(no);
-  CHECK(no->fault == fault);
-  CHECK_MESSAGE(no->reason.find(words) != std::string::npos, no->reason);
-}
-
-}  // namespace
 
 TEST_CASE("a library that is not there, too old, too new or not whole is refused with its reason") {
+  const auto expect_refusal = [](const char* library, ApiFault fault, const char* words) {
+    test::expect_refusal(load_api({library}), fault, words);
+  };
   expect_refusal("libcublas_of_no_machine.so.13", ApiFault::no_library, "libcublas_of_no_machine.so.13");
   expect_refusal(FAKE_OLD, ApiFault::too_old, "11.8.0, needs 12.0.0");
   expect_refusal(FAKE_NEW, ApiFault::too_new, "14.0.0, known are those before 14.0.0");
@@ -34,11 +23,8 @@ TEST_CASE("the first library that is there is taken, if its version is known") {
 
 TEST_CASE("the installed library is taken") {
   const auto answer = load_api();
-  if (const auto* no = std::get_if<NoApi>(&answer)) {
-    std::printf("SKIPPED the installed cuBLAS: %s\n", no->reason.c_str());
-    return;
-  }
-  CHECK(std::get<Api>(answer).version() >= known_versions.oldest);
+  if (const Api* api = test::installed(answer, "the installed cuBLAS"))
+    CHECK(api->version() >= known_versions.oldest);
 }
 
 }  // namespace engine::gpu::cublas

@@ -1,19 +1,18 @@
-#include <dlfcn.h>
-
 #include <array>
 
-#include "kernels/cuda/matmul.h"
-#include "tests/cuda/compare.h"
+#include "tests/cuda/products.h"
+#include "tests/vendor_library.h"
 
 // The backend's products through a library that computes what it was asked for.
 namespace engine::gpu::cublas {
 namespace {
 
+using test::check_product;
+
 // The test's side of the fake.
 template <class T>
 T& of_fake(const char* name) {
-  static void* library = dlopen(FAKE_GOOD, RTLD_NOW);
-  return *reinterpret_cast<T*>(dlsym(library, name));
+  return test::of_fake<T>(FAKE_GOOD, name);
 }
 int& status() { return of_fake<int>("fake_status"); }
 int& products() { return of_fake<int>("fake_products"); }
@@ -35,18 +34,6 @@ struct Staged {
     status() = success;
   }
 };
-
-void check_product(DType type, std::int64_t m, std::int64_t n, std::int64_t k, bool transpose_a, bool transpose_b) {
-  INFO(name_of(type), " ", m, " x ", n, " of ", k, transpose_a ? ", a transposed" : "",
-       transpose_b ? ", b transposed" : "");
-  const Tensor a = test::normal(transpose_a ? Shape{k, m} : Shape{m, k}, type, 60);
-  const Tensor b = test::normal(transpose_b ? Shape{n, k} : Shape{k, n}, type, 61);
-  const Tensor y = device::matmul(context(), on_device(a), on_device(b), transpose_a, transpose_b);
-  const Tensor truth = reference().matmul(a, b, transpose_a, transpose_b);
-  REQUIRE(y.shape() == truth.shape());
-  REQUIRE(y.dtype() == type);
-  CHECK(test::error(y, truth) <= conformance::tolerance(type, k).element);
-}
 
 }  // namespace
 

@@ -1,43 +1,24 @@
-#include "kernels/cuda/matmul.h"
-#include "tests/cuda/compare.h"
+#include "tests/cuda/products.h"
 
-namespace {
-
-void check_matmul(DType type, std::int64_t m, std::int64_t n, std::int64_t k, bool transpose_a, bool transpose_b) {
-  CAPTURE(name_of(type));
-  CAPTURE(m);
-  CAPTURE(n);
-  CAPTURE(k);
-  CAPTURE(transpose_a);
-  CAPTURE(transpose_b);
-  const Tensor a = test::normal(transpose_a ? Shape{k, m} : Shape{m, k}, type, 60);
-  const Tensor b = test::normal(transpose_b ? Shape{n, k} : Shape{k, n}, type, 61);
-  const Tensor y = device::matmul(context(), on_device(a), on_device(b), transpose_a, transpose_b);
-  const Tensor truth = reference().matmul(a, b, transpose_a, transpose_b);
-  REQUIRE(y.shape() == truth.shape());
-  REQUIRE(y.dtype() == type);
-  CHECK(test::error(y, truth) <= conformance::tolerance(type, k).element);
-}
-
-}  // namespace
+using test::check_product;
 
 TEST_CASE("matmul equals the reference in every type, transposed or not, in sizes that fill no tile") {
   struct Size {
     std::int64_t m, n, k;
   };
-  const std::vector<Size> sizes = {{1, 1, 1},    {1, 5, 3},    {7, 1, 33},   {8, 8, 8},    {16, 24, 40},
-                                   {31, 17, 19}, {64, 64, 16}, {65, 67, 50}, {72, 136, 8}, {80, 72, 104},
-                                   {13, 10, 0},  {0, 4, 3},    {4, 0, 3}};
+  const std::vector<Size> sizes = {{1, 1, 1},    {1, 5, 3},   {7, 1, 33},   {8, 8, 8},    {16, 24, 40},
+                                   {31, 17, 19}, {12, 10, 9}, {64, 64, 16}, {65, 67, 50}, {72, 136, 8},
+                                   {80, 72, 104}, {13, 10, 0}, {0, 4, 3},    {4, 0, 3}};
   for (const DType type : test::floating)
     for (const Size& s : sizes)
       for (const bool transpose_a : {false, true})
-        for (const bool transpose_b : {false, true}) check_matmul(type, s.m, s.n, s.k, transpose_a, transpose_b);
+        for (const bool transpose_b : {false, true}) check_product(type, s.m, s.n, s.k, transpose_a, transpose_b);
 }
 
 TEST_CASE("matmul sums long products over several blocks, with the same bits each time") {
   for (const DType type : test::floating)
     for (const std::int64_t k : {std::int64_t{2048}, std::int64_t{1031}})
-      for (const bool transpose : {false, true}) check_matmul(type, 9, 16, k, transpose, !transpose);
+      for (const bool transpose : {false, true}) check_product(type, 9, 16, k, transpose, !transpose);
   const Tensor a = on_device(test::normal({9, 2048}, DType::f32, 62)),
                b = on_device(test::normal({2048, 8}, DType::f32, 63));
   CHECK(test::same_bits(to_reference(device::matmul(context(), a, b, false, false)),
@@ -47,7 +28,7 @@ TEST_CASE("matmul sums long products over several blocks, with the same bits eac
 TEST_CASE("matmul takes large tiles where they fill the device") {
   const auto blocks = 2 * context().properties().multiprocessors;
   for (const DType type : test::floating)
-    check_matmul(type, 128, 64 * blocks - 8, 24, type == DType::f16, type != DType::f32);
+    check_product(type, 128, 64 * blocks - 8, 24, type == DType::f16, type != DType::f32);
 }
 
 TEST_CASE("matmul passes NaN and infinity on to the rows and columns they belong to") {

@@ -59,6 +59,15 @@ TEST_CASE("slice cuts the same box from either layout, aligned or not") {
   CHECK_THROWS_AS(device::slice(context(), on_device(counted({4, 4}, DType::f32)), {1, 0}, {4, 4}), UsageError);
 }
 
+TEST_CASE("concat moves no more at once than the place in the result allows") {
+  for (const DType type : moved)
+    for (const std::int64_t before : {1, 2, 4, 8}) {
+      const Tensor short_one = counted({before}, type), long_one = counted({64}, type, 100);
+      check_equal(device::concat(context(), {on_device(short_one), on_device(long_one)}, 0),
+                  reference().concat({short_one, long_one}, 0));
+    }
+}
+
 TEST_CASE("concat joins along every axis, of operands in different layouts") {
   for (const DType type : moved)
     for (int axis = 0; axis < 4; ++axis) {

@@ -1,6 +1,6 @@
 #include "tests/cuda_emulator/faulty_kernels.h"
 
-#include "kernels/cuda/language.cuh"
+#include "kernels/cuda/numbers.cuh"
 
 namespace engine::cuda_emulated {
 
@@ -36,6 +36,13 @@ __global__ void local_overrun(float* y, int n) {
 __global__ void host_pointer(float* y, const float* host) { y[threadIdx.x] = host[threadIdx.x]; }
 __global__ void misaligned(float* y) {
   if (threadIdx.x == 0) *reinterpret_cast<double*>(y + 1) = 1.0;
+}
+__global__ void misaligned_load(float* y) {
+  const auto v = load<4>(y + 2, 0);
+  y[threadIdx.x] = v.v[0];
+}
+__global__ void misaligned_store(float* y) {
+  if (threadIdx.x == 7) store<2>(y + 1, 3, Vec<float, 2>{{1.0f, 2.0f}});
 }
 
 // ---- divergence ---------------------------------------------------------------------------------------------------
@@ -182,6 +189,10 @@ const std::vector<Fault>& faults() {
          cuda_emulated::launch<host_pointer>(c, one, free_of_charge, +host, +heap);
        }, "", "", "is not device memory"},
       {"misaligned", ON(misaligned, one), "", "misaligned address", "is no multiple"},
+      {"misaligned_load", ON(misaligned_load, one), "accesses 16 bytes at", "accesses 16 bytes at",
+       "accesses 16 bytes at"},
+      {"misaligned_store", ON(misaligned_store, one), "thread (7,0,0) accesses 8 bytes at",
+       "thread (7,0,0) accesses 8 bytes at", "thread (7,0,0) accesses 8 bytes at"},
 
       {"barrier_in_branch", ON(barrier_in_branch, one), "waits in __syncthreads at faulty_kernels.cu:",
        "waits in __syncthreads", "waits in __syncthreads"},

@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string_view>
 
+#include "kernels/cuda_on_cpu/fault.h"
 #include "tests/cuda_emulator/faulty_kernels.h"
 #include "tests/cuda_emulator/support.h"
 
@@ -30,6 +32,11 @@ std::string seen(const test::Fault& f) {
   for (const float v : test::memory_of<float>(y))
     if (std::isnan(v)) return "NaN";
   return {};
+}
+
+const test::Fault& fault_named(std::string_view name) {
+  const auto& list = test::faults();
+  return *std::find_if(list.begin(), list.end(), [&](const test::Fault& f) { return f.name == name; });
 }
 
 void check(const test::Fault& f) {
@@ -60,9 +67,19 @@ TEST_CASE("Each faulty kernel is seen in the modes that should see it, in every 
   }
 }
 
+TEST_CASE("A wide access at an address that is no multiple of its size names kernel, thread and address") {
+  const Tensor y = zeros();
+  fault_named("misaligned_store").queue(context(), y);
+  const std::string address = fmt::format("{}", static_cast<const void*>(y.data<float>() + 7));
+  CHECK_THROWS_WITH_AS(
+      context().synchronize(),
+      doctest::Contains(fmt::format("misaligned_store, block (0,0,0): thread (7,0,0) accesses 8 bytes at the address {},",
+                                    address).c_str()),
+      emulator::KernelFault);
+}
+
 TEST_CASE("A fault names the kernel and leaves the device usable") {
-  const auto& list = test::faults();
-  const auto fault = std::find_if(list.begin(), list.end(), [](auto& f) { return f.name == std::string_view("trap"); });
+  const auto* fault = &fault_named("trap");
   const Tensor y = zeros();
   fault->queue(context(), y);
   fault->queue(context(), y);  // dropped with the rest of the queue
@@ -79,9 +96,7 @@ TEST_CASE("A fault names the kernel and leaves the device usable") {
 
 TEST_CASE("The order of threads changes what a race computes") {
   if (emulator::mode() != Mode::plain) return;
-  const auto& list = test::faults();
-  const auto fault =
-      std::find_if(list.begin(), list.end(), [](auto& f) { return f.name == std::string_view("two_writers"); });
+  const auto* fault = &fault_named("two_writers");
   const auto result = [&](emulator::ThreadOrder order) {
     const test::WithOrder with(order);
     const Tensor y = zeros();

@@ -1,19 +1,12 @@
-#include <doctest/doctest.h>
-
 #include "tests/cudnn/installed.h"
 
 namespace engine::gpu::cudnn {
 namespace {
 
-void expect_refusal(const std::string& library, ApiFault fault, const std::string& words) {
-  const auto answer = load_api(library);
-  const auto* no = std::get_if<NoApi>(&answer);
-  REQUIRE(no);
-  CHECK(no->fault == fault);
-  CHECK_MESSAGE(no->reason.find(words) != std::string::npos, no->reason);
-}
-
 TEST_CASE("a library that is not there, too old, too new or not whole is refused with its reason") {
+  const auto expect_refusal = [](const char* library, ApiFault fault, const char* words) {
+    test::expect_refusal(load_api(library), fault, words);
+  };
   expect_refusal("libcudnn_of_no_machine.so.9", ApiFault::no_library, "libcudnn_of_no_machine.so.9");
   expect_refusal(FAKE_OLD, ApiFault::too_old, "9.7.1, needs 9.8.0");
   expect_refusal(FAKE_NEW, ApiFault::too_new, "10.0.0, known are those before 10.0.0");
