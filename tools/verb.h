@@ -46,13 +46,10 @@ struct Common {
   bool quiet = false;
   std::string json;  ///< file, "-" for standard output, empty for none
   bool tf32 = false;
-  std::string conv = "auto", matmul = "auto";  ///< or "own"
-  std::vector<std::string> kernels;            ///< NAME=N each, see kernels/cuda/kernel_choice.h
-};
-/// --device, --threads, --quiet, --tf32, --conv, --matmul, --kernel.
   std::string conv = "auto", matmul = "auto", decompositions = "auto";  ///< or "own"
+  std::vector<std::string> kernels;  ///< NAME=N each, see kernels/cuda/kernel_choice.h
 };
-/// --device, --threads, --quiet, --tf32, --conv, --matmul, --decompositions.
+/// --device, --threads, --quiet, --tf32, --conv, --matmul, --decompositions, --kernel.
 void add_device_flags(CLI::App& app, Common& c);
 /// --threads.
 void add_threads_flag(CLI::App& app, Common& c);
