@@ -1,12 +1,14 @@
 #include "bench/training.h"
 
-#include "engine/autograd/tape.h"
 #include "engine/nn/init.h"
 #include "models/summary.h"
 
 namespace engine::bench {
 
-Training::Training(const StepOptions& o) : model_(models::make_model(o.model, {o.classes, o.channels})) {
+Training::Training(const StepOptions& o)
+    : model_(models::make_model(o.model, {o.classes, o.channels})),
+      pass_(*model_, [](const Variable& scores, const Tensor& labels) { return softmax_cross_entropy(scores, labels); },
+            o.precision, o.record) {
   nn::initialize(*model_, nn::Scheme::he_normal, o.seed);
   model_->to(o.device);
   model_->set_recompute(o.recompute);
@@ -24,14 +26,7 @@ Training::Training(const StepOptions& o) : model_(models::make_model(o.model, {o
 }
 
 double Training::step() {
-  double loss_value;
-  nn::round_conv_weights(*model_, images_.dtype());
-  {
-    Tape tape;
-    const Variable loss = softmax_cross_entropy(cast((*model_)(Variable(images_)), DType::f32), labels_);
-    tape.backward(loss);
-    loss_value = scalar_value(loss.value());
-  }
+  const double loss = scalar_value(pass_(images_, labels_, 1.0, 0).loss);
   std::vector<OptimizerSlot> slots;
   const auto parameters = model_->parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -44,7 +39,7 @@ double Training::step() {
   backend_of(images_).sgd_(slots, sgd);
   for (nn::Parameter* p : parameters) p->variable.clear_grad();
   backend_of(images_).synchronize();
-  return loss_value;
+  return loss;
 }
 
 std::int64_t Training::macs() { return models::summarize(*model_, images_.shape().with(0, 1)).macs * images_.dim(0); }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bench/step.h"
+#include "engine/train/training_pass.h"
 #include "models/registry.h"
 
 namespace engine::bench {
@@ -20,6 +21,7 @@ class Training {
 
  private:
   std::unique_ptr<models::Classifier> model_;
+  TrainingPass pass_;
   Tensor images_, labels_;
   std::vector<Tensor> momentum_;
   bool first_ = true;

@@ -14,6 +14,7 @@ namespace {
 struct StepBenchOptions {
   Common common;
   StepFlags flags;
+  std::string cuda_graph = "on";
 };
 
 constexpr double mib = 1024.0 * 1024.0;
@@ -41,6 +42,7 @@ nlohmann::json to_json(const StepBenchOptions& o, const bench::StepResult& r) {
           {"batch", o.flags.step.batch},
           {"input", o.flags.input},
           {"precision", o.flags.precision},
+          {"cuda_graph", o.cuda_graph},
           {"classes", o.flags.step.classes},
           {"images_per_second", r.images_per_second},
           {"median_seconds", r.median_seconds},
@@ -55,6 +57,7 @@ nlohmann::json to_json(const StepBenchOptions& o, const bench::StepResult& r) {
 ExitCode run(StepBenchOptions& o) {
   o.flags.step.device = open_device(o.common);
   o.flags.step.seed = o.common.seed;
+  o.flags.step.record = o.cuda_graph == "on";
   const bench::StepOptions step = o.flags.options();
   if (step.device == Device::cpu && step.precision != DType::f32)
     throw UsageError("--precision: device cpu computes in f32; expected f32, found {}", o.flags.precision);
@@ -77,6 +80,9 @@ Action set_up_bench_step(CLI::App& app) {
   app.add_option("--warmup", o->flags.step.warmup, "Steps before the clock starts")
       ->capture_default_str()
       ->check(CLI::Range(0, 1000000));
+  app.add_option("--cuda-graph", o->cuda_graph, "CUDA devices: on runs a recording of forward and backward; off, never")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"on", "off"}));
   add_device_flags(app, o->common);
   add_seed_flag(app, o->common);
   add_json_flag(app, o->common);

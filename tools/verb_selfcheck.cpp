@@ -74,7 +74,7 @@ nlohmann::json check_training(Device device, const Common& common) {
                     {"same_bits", r.same_bits},
                     {"ok", r.ok()}});
     const std::string line = fmt::format(
-        "{}: {} training steps, losses off those of device {} by {:.2g} at most (bound {:.2g}), {} in a second run",
+        "{}: {} training steps, losses off those of device {} by {:.2g} at most (bound {:.2g}), {} without a recording",
         step.model, r.steps, name_of(oracle), r.worst, r.bound, r.same_bits ? "same bits" : "OTHER BITS");
     if (prints_table(common)) std::cout << line << "  " << (r.ok() ? "ok" : "WRONG") << '\n';
     if (!r.ok()) std::cerr << line << '\n';
