@@ -125,8 +125,9 @@ export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=pri
 if built race test_cuda test_cuda_emulator; then
   for area in cuda cuda_emulator; do queue "race $area" "build/race/tests/test_$area"; done
 fi
-if built asan; then
-  for area in "${areas[@]:1}"; do queue "asan $area" env OMP_NUM_THREADS=2 "build/asan/tests/test_$area"; done
+sanitized=("${areas[@]:1}")
+if built asan "${sanitized[@]/#/test_}"; then
+  for area in "${sanitized[@]}"; do queue "asan $area" env OMP_NUM_THREADS=2 "build/asan/tests/test_$area"; done
 fi
 # Loader and allocator.
 if built tsan test_tensor test_data; then
