@@ -174,7 +174,9 @@ void Scheduler::fail(const std::string& what) {
 
 void Scheduler::fail_misaligned(const void* address, std::size_t bytes) {
   checker::thread_stops();
-  fail(fmt::format("accesses {} bytes at the address {}, which is no multiple", bytes, address));
+  static std::string what;  // on the stack of a thread that fails nobody would free it
+  what = fmt::format("accesses {} bytes at the address {}, which is no multiple", bytes, address);
+  fail(what);
 }
 
 // ---- __syncthreads ------------------------------------------------------------------------------------------------
