@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/cuda/cudnn_api.h"
-#include "tests/vendor_library.h"
+#include "tests/installed_library.h"
 
 namespace engine::test {
 

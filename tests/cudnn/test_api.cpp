@@ -1,4 +1,5 @@
 #include "tests/cudnn/installed.h"
+#include "tests/vendor_library.h"
 
 namespace engine::gpu::cudnn {
 namespace {
