@@ -130,15 +130,17 @@ Config ema_config(Data& data, const std::vector<Shape>& shapes, double decay) {
   return c;
 }
 
-Config clip_config(Data& data, const std::vector<Shape>& shapes, double max_norm) {
+Config clip_config(Data& data, const std::vector<Shape>& shapes, double max_norm, double factor = 1.0) {
   Config c;
-  c.name = fmt::format("max {}", max_norm) + sizes_of(shapes);
+  c.name = fmt::format("max {} factor {}", max_norm, factor) + sizes_of(shapes);
   for (const Shape& s : shapes) {
     c.inputs.push_back(written(data.normal("grad", s)));
     c.reduction += s.numel();
     c.flops += 3.0 * static_cast<double>(s.numel());
   }
-  c.direct = [max_norm](Backend& b, const Tensors& in) { return Tensors{b.clip_grad_norm_(in, max_norm)}; };
+  c.direct = [max_norm, factor](Backend& b, const Tensors& in) {
+    return Tensors{b.clip_grad_norm_(in, max_norm, factor)};
+  };
   return c;
 }
 
@@ -188,7 +190,8 @@ std::vector<Case> optimizer_cases() {
          Data data(seed, "clip_grad_norm_");
          return List{clip_config(data, small(), 1.0), clip_config(data, small(), 1e6), clip_config(data, {{1}}, 1e-3),
                      clip_config(data, small(), std::numeric_limits<double>::infinity()),
-                     clip_config(data, larger(), 0.5)};
+                     clip_config(data, small(), std::numeric_limits<double>::infinity(), 0.375),
+                     clip_config(data, small(), 1.0, 0.3), clip_config(data, larger(), 0.5)};
        },
        [](std::uint64_t seed) {
          Data data(seed, "large");

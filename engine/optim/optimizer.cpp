@@ -161,7 +161,7 @@ std::vector<NamedTensor> Optimizer::state() const {
   return all;
 }
 
-double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm) {
+double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, double factor) {
   std::vector<Tensor> grads;
   for (const nn::Parameter* p : parameters) {
     if (!p->variable.grad().defined()) continue;
@@ -169,7 +169,7 @@ double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_
     grads.push_back(p->variable.grad());
   }
   if (grads.empty()) return 0.0;
-  return scalar_value(backend_of(grads.front()).clip_grad_norm_(grads, max_norm));
+  return scalar_value(backend_of(grads.front()).clip_grad_norm_(grads, max_norm, factor));
 }
 
 void scale_grads(const std::vector<nn::Parameter*>& parameters, double factor) {

@@ -84,9 +84,9 @@ class Optimizer {
   std::int64_t steps_ = 0;
 };
 
-/// Joint L2 norm of all gradients, which are scaled in place so that it is at most `max_norm` (infinity: only measure).
-/// 0 where there is no gradient.
-double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm);
+/// Joint L2 norm of all gradients times `factor` (which takes a loss scale out again), as they are afterwards unless that
+/// is more than `max_norm`: then they are scaled down to it, in place. 0 where there is no gradient.
+double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, double factor = 1.0);
 
 /// Every gradient times `factor`: takes a loss scale out again.
 void scale_grads(const std::vector<nn::Parameter*>& parameters, double factor);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "engine/tensor/allocator.h"
 #include "engine/train/largest_batch.h"
@@ -102,9 +103,12 @@ TrainingRun::Step TrainingRun::step_on(const DeviceBatch& batch) {
     feed_.prefetch();
     step.logits = result.scores;
     step.loss = scalar_value(result.loss);
-    if (scale.value != 1.0) scale_grads(parameters, 1.0 / scale.value);
-    if (check_ && state_.step % config_.every == 0) check_step(batch, step.loss);
-    step.gradient_norm = clip_grad_norm(parameters, limit);
+    double unscale = 1.0 / scale.value;
+    if (check_ && state_.step % config_.every == 0) {
+      scale_grads(parameters, std::exchange(unscale, 1.0));
+      check_step(batch, step.loss);
+    }
+    step.gradient_norm = clip_grad_norm(parameters, limit, unscale);
   };
   forward_and_backward();
   if (std::isfinite(step.loss) && std::isfinite(step.gradient_norm)) {

@@ -121,7 +121,7 @@ void CpuBackend::do_ema_(const std::vector<Tensor>& averages, const std::vector<
   for (const Tensor& t : averages) cpu::mark_written(t);
 }
 
-Tensor CpuBackend::do_clip_grad_norm_(const std::vector<Tensor>& grads, double max_norm) {
+Tensor CpuBackend::do_clip_grad_norm_(const std::vector<Tensor>& grads, double max_norm, double factor) {
   if (grads.empty()) throw UsageError("clip_grad_norm_: no gradients");
   // Chunks of fixed size, added in order: the norm does not depend on the number of threads.
   constexpr std::int64_t chunk = 1 << 15;
@@ -143,8 +143,9 @@ Tensor CpuBackend::do_clip_grad_norm_(const std::vector<Tensor>& grads, double m
   });
   double sum = 0.0;
   for (const double s : squares) sum += s;
-  const double norm = std::sqrt(sum), factor = max_norm / (norm + 1e-6);
-  if (factor < 1.0) {
+  const double norm = factor * std::sqrt(sum), share = max_norm / (norm + 1e-6);
+  if (share < 1.0) factor *= share;
+  if (factor != 1.0) {
     for_each_piece(sizes, [&](std::size_t i, std::int64_t first, std::int64_t n) {
       cpu::scale_in_place(grads[i].data<float>() + first, rounded(factor), n);
     });

@@ -216,8 +216,8 @@ __global__ void __launch_bounds__(piece_threads)
 // One block adds the pieces' sums in a fixed order; norm and factor stay on the device.
 template <class T>
 __global__ void __launch_bounds__(piece_threads)
-    norm_kernel(const double* __restrict__ sums, std::int64_t pieces, double max_norm, T* __restrict__ norm,
-                float* __restrict__ factor) {
+    norm_kernel(const double* __restrict__ sums, std::int64_t pieces, double max_norm, double scale,
+                T* __restrict__ norm, float* __restrict__ factor) {
   SHARED(double, partial, [piece_threads]);
   double sum = 0.0;
   for (std::int64_t i = threadIdx.x; i < pieces; i += piece_threads) sum += sums[i];
@@ -228,10 +228,10 @@ __global__ void __launch_bounds__(piece_threads)
     __syncthreads();
   }
   if (threadIdx.x == 0) {
-    const double length = sqrt(partial[0]), share = max_norm / (length + 1e-6);
+    const double length = scale * sqrt(partial[0]), share = max_norm / (length + 1e-6);
     *norm = stored<T>(static_cast<float>(length));
     // NaN compares false: gradients that are broken stay as they are, for the watch to see.
-    *factor = share < 1.0 ? static_cast<float>(share) : 1.0f;
+    *factor = static_cast<float>(share < 1.0 ? scale * share : scale);
   }
 }
 
@@ -247,7 +247,7 @@ __global__ void __launch_bounds__(piece_threads)
     r.param[i] = stored<T>(number(r.param[i]) * by);
 }
 
-Tensor clip_grad_norm_(Context& c, const std::vector<Tensor>& grads, double max_norm) {
+Tensor clip_grad_norm_(Context& c, const std::vector<Tensor>& grads, double max_norm, double scale) {
   if (grads.empty()) throw UsageError("clip_grad_norm_: no gradients");
   Tensor norm = empty(c, {}, grads[0].dtype());
   with_floating("clip_grad_norm_", grads[0], [&](auto sample) {
@@ -266,8 +266,8 @@ Tensor clip_grad_norm_(Context& c, const std::vector<Tensor>& grads, double max_
     if (!table.empty())
       launch<sum_of_squares_kernel<T>>(c, pieces, {bytes, 2 * n}, device_rows, table.rows(), pointer<double>(sums));
     launch<norm_kernel<T>>(c, {1u, piece_threads}, {static_cast<double>(sums.bytes()), 0}, pointer<const double>(sums),
-                           table.pieces(), max_norm, pointer<T>(norm), pointer<float>(factor));
-    if (!table.empty() && std::isfinite(max_norm)) {
+                           table.pieces(), max_norm, scale, pointer<T>(norm), pointer<float>(factor));
+    if (!table.empty() && (std::isfinite(max_norm) || scale != 1.0)) {
       launch<scale_all_kernel<T>>(c, pieces, {2 * bytes, n}, device_rows, table.rows(), pointer<const float>(factor));
       for (const Tensor& g : grads) mark_written(g);
     }

@@ -13,6 +13,6 @@ void sgd_(Context& c, const std::vector<OptimizerSlot>& slots, const SgdParams& 
 void adam_(Context& c, const std::vector<OptimizerSlot>& slots, const AdamParams& p);
 void rmsprop_(Context& c, const std::vector<OptimizerSlot>& slots, const RmspropParams& p);
 void ema_(Context& c, const std::vector<Tensor>& averages, const std::vector<Tensor>& values, double decay);
-Tensor clip_grad_norm_(Context& c, const std::vector<Tensor>& grads, double max_norm);
+Tensor clip_grad_norm_(Context& c, const std::vector<Tensor>& grads, double max_norm, double factor);
 
 }  // namespace engine::ENGINE_CUDA_NS

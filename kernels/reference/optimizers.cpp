@@ -84,16 +84,17 @@ void ReferenceBackend::do_ema_(const std::vector<Tensor>& averages, const std::v
   }
 }
 
-Tensor ReferenceBackend::do_clip_grad_norm_(const std::vector<Tensor>& grads, double max_norm) {
+Tensor ReferenceBackend::do_clip_grad_norm_(const std::vector<Tensor>& grads, double max_norm, double factor) {
   if (grads.empty()) throw UsageError("clip_grad_norm_: no gradients");
   double squares = 0.0;
   for (const Tensor& g : grads) {
     const Dense values(g);
     for (std::int64_t i = 0; i < values.size(); ++i) squares += values[i] * values[i];
   }
-  const double norm = std::sqrt(squares), factor = std::min(1.0, max_norm / (norm + 1e-6));
+  const double norm = factor * std::sqrt(squares), share = max_norm / (norm + 1e-6);
+  if (share < 1.0) factor *= share;
   for (const Tensor& g : grads) {
-    if (!(factor < 1.0)) break;
+    if (factor == 1.0) break;
     Doubles values = to_vector<double>(g);
     for (double& v : values) v *= factor;
     reference::store_into(g, values);

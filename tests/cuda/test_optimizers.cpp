@@ -116,25 +116,28 @@ TEST_CASE("ema_ equals the reference") {
 
 TEST_CASE("clip_grad_norm_ measures, and scales where the norm is too long") {
   for (const DType type : test::floating)
-    for (const double limit : {std::numeric_limits<double>::infinity(), 1e6, 1.0, 0.01}) {
+    for (const auto& [limit, factor] : {std::pair{std::numeric_limits<double>::infinity(), 1.0}, {1e6, 1.0}, {1.0, 1.0},
+                                        {0.01, 1.0}, {std::numeric_limits<double>::infinity(), 0.125}, {1.0, 0.5}}) {
       CAPTURE(name_of(type));
+      CAPTURE(factor);
       CAPTURE(limit);
       std::vector<Tensor> expected, found;
       for (const OptimizerSlot& s : slots(type)) {
         expected.push_back(s.grad);
         found.push_back(test::on_device(s.grad, device::has_channels_last(s.grad.shape())));
       }
-      check_close(device::clip_grad_norm_(context(), found, limit), reference().clip_grad_norm_(expected, limit));
+      check_close(device::clip_grad_norm_(context(), found, limit, factor),
+                  reference().clip_grad_norm_(expected, limit, factor));
       for (std::size_t i = 0; i < found.size(); ++i) check_close(found[i], expected[i]);
     }
-  CHECK_THROWS_AS(device::clip_grad_norm_(context(), {}, 1.0), UsageError);
+  CHECK_THROWS_AS(device::clip_grad_norm_(context(), {}, 1.0, 1.0), UsageError);
 }
 
 TEST_CASE("A broken gradient shows in the norm and is not hidden by clipping") {
   std::vector<double> v(3000, 1.0);
   v[2500] = std::numeric_limits<double>::quiet_NaN();
   const Tensor g = test::on_device(from_vector(v, {3000}, Device::reference, DType::f32));
-  CHECK(std::isnan(to_vector<double>(to_reference(device::clip_grad_norm_(context(), {g}, 1.0)))[0]));
+  CHECK(std::isnan(to_vector<double>(to_reference(device::clip_grad_norm_(context(), {g}, 1.0, 1.0)))[0]));
   const auto left = to_vector<double>(to_reference(g));
   CHECK(std::isnan(left[2500]));
   CHECK(left[0] == 1.0);

@@ -212,7 +212,7 @@ void optimizer(Case& c, OptimizerKind kind) {
 void clipping(Case& c) {
   std::vector<Tensor> grads;
   for (int i = 0; c.has(("g" + std::to_string(i)).c_str()); ++i) grads.push_back(c.tensor("g" + std::to_string(i)));
-  c.output("norm", backend_of(grads[0]).clip_grad_norm_(grads, c.attrs().at("max_norm").get<double>()));
+  c.output("norm", backend_of(grads[0]).clip_grad_norm_(grads, c.attrs().at("max_norm").get<double>(), 1.0));
   for (std::size_t i = 0; i < grads.size(); ++i) c.output("clipped" + std::to_string(i), grads[i]);
 }
 

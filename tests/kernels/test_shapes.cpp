@@ -403,7 +403,7 @@ std::vector<Wrong> optimizers() {
        [](Backend& b, const Bench& k) {
          b.ema_({k.t({3})}, {k.t({1, 3})}, 0.9);
        }},
-      {"clip_grad_norm_", [](Backend& b, const Bench&) { b.clip_grad_norm_({}, 1.0); }},
+      {"clip_grad_norm_", [](Backend& b, const Bench&) { b.clip_grad_norm_({}, 1.0, 1.0); }},
   };
 }
 
