@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <span>
 
 #include "engine/data/augment.h"
 #include "engine/io/image_decode.h"
@@ -121,8 +122,8 @@ PictureBatch PackedPictures::batch() const {
 }
 
 void PackedPictures::write(std::byte* to) const {
-  std::memcpy(to, pictures_.data(), pictures_.size() * sizeof(PackedPicture));
-  std::memcpy(to + batch().body, body_.data(), body_.size());
+  std::ranges::copy(std::as_bytes(std::span(pictures_)), to);
+  std::ranges::copy(body_, to + batch().body);
 }
 
 }  // namespace engine
