@@ -1,11 +1,12 @@
-// Batch norm forward: two passes over x (statistics, then the result with residual and ReLU in the same pass) and a
-// small launch between them that merges the partial statistics in order.
+// Batch norm forward: two passes over x, statistics, whose partial ones the last block of a channel merges in order,
+// and then the result, with residual and ReLU in the same pass.
 #include "kernels/cuda/batch_norm.h"
 
 #include "kernels/checks.h"
 #include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/channel_walk.cuh"
 #include "kernels/cuda/ladder/steps.h"
+#include "kernels/cuda/last_block.cuh"
 #include "kernels/cuda/movement.h"
 #include "kernels/cuda/one_type.h"
 
@@ -13,11 +14,41 @@ namespace engine::ENGINE_CUDA_NS {
 
 constexpr int chunk = 4;  // items a thread holds in registers, so that their variance takes two passes and one read
 
-// Partial moments of each split, [channel][split], of x minus the channel's first value: near zero, where float has
-// digits to spare however far the mean is from it.
+// Moments over the splits of a channel, in two passes over their partial ones.
+template <class Kind>
+__device__ __forceinline__ Moments<double> merged(const SplitSum<Kind>& over, const ChannelWalk& w, const float* means,
+                                                  const float* m2s) {
+  SHARED(float, s, [walk_threads]);
+  const float values = static_cast<float>(w.items) * static_cast<float>(w.weight);
+  float sum = 0;
+  if (over.inside) {
+#pragma unroll 8
+    for (int i = over.first; i < w.splits; i += over.step)
+      sum = fmaf(static_cast<float>(w.items_of(i) * w.weight), means[partial_at(w, i, over.channel)], sum);
+  }
+  const float mean = over(sum, w, s) / values;
+  float m2 = 0, rest = 0;  // rest: what rounding left of the mean
+  if (over.inside) {
+#pragma unroll 4
+    for (int i = over.first; i < w.splits; i += over.step) {
+      const std::int64_t at = partial_at(w, i, over.channel);
+      const float count = static_cast<float>(w.items_of(i) * w.weight), d = means[at] - mean;
+      rest = fmaf(count, d, rest);
+      m2 += fmaf(count * d, d, m2s[at]);
+    }
+  }
+  rest = over(rest, w, s);
+  m2 = over(m2, w, s);
+  const double count = static_cast<double>(w.items) * w.weight;
+  return {count, static_cast<double>(mean) + static_cast<double>(rest) / count, static_cast<double>(m2)};
+}
+
+// Partial moments of each split of x minus the channel's first value: near zero, where float has digits to spare
+// however far the mean is from it.
 template <class Kind, class T>
 __global__ void __launch_bounds__(walk_threads)
-    moments_kernel(const T* __restrict__ x, ChannelWalk w, float* __restrict__ means, float* __restrict__ m2s) {
+    moments_kernel(const T* __restrict__ x, ChannelWalk w, float* means, float* m2s, unsigned* counters,
+                   ForwardStatistics s) {
   constexpr int V = Kind::vector, K = Kind::channels;
   SHARED(float, s_count, [walk_warps][32]);
   SHARED(float, s_mean, [walk_warps][K][32]);
@@ -81,29 +112,15 @@ __global__ void __launch_bounds__(walk_threads)
   if (k < K && channel < w.channels) {
     Moments<float> m{0, 0, 0};
     for (int i = 0; i < walk_warps; ++i) m = merge(m, {s_count[i][column], s_mean[i][k][column], s_m2[i][k][column]});
-    means[channel * w.splits + blockIdx.y] = m.mean;
-    m2s[channel * w.splits + blockIdx.y] = m.m2;
+    means[partial_at(w, blockIdx.y, channel)] = m.mean;
+    m2s[partial_at(w, blockIdx.y, channel)] = m.m2;
   }
-}
-
-// A warp merges the splits of one channel, in double.
-template <class T, bool last>
-__global__ void __launch_bounds__(walk_threads)
-    finish_moments_kernel(const T* __restrict__ x, const float* __restrict__ means, const float* __restrict__ m2s,
-                          ChannelWalk w, ForwardStatistics s) {
-  const std::int64_t channel = global_thread() / 32;
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  if (channel >= w.channels) return;  // whole warps
-  Moments<double> m{0, 0, 0};
-  for (int split = lane; split < w.splits; split += 32) {
-    const std::int64_t at = channel * w.splits + split;
-    m = merge(m, {static_cast<double>(w.items_of(split) * w.weight), static_cast<double>(means[at]),
-                  static_cast<double>(m2s[at])});
-  }
-  m = warp_merge(m);
-  if (lane != 0) return;
-  m.mean += static_cast<double>(first_of<last>(x, w, channel));
-  write_statistics(s, channel, m);
+  if (!last_of_blocks(counters + blockIdx.x, w.splits)) return;
+  const SplitSum<Kind> over(w);
+  Moments<double> m = merged(over, w, means, m2s);
+  if (over.first != 0 || !over.inside) return;
+  m.mean += static_cast<double>(first_of<Kind::last>(x, w, over.channel));
+  write_statistics(s, over.channel, m);
 }
 
 template <class Kind, class T>
@@ -152,15 +169,13 @@ template <class T>
 static void batch_statistics(Context& c, const Tensor& x, const ForwardStatistics& s) {
   with_walk<T>(c, x, aligned(pointer<T>(x)), chunk, [&](auto kind, const ChannelWalk& w) {
     using Kind = decltype(kind);
-    const Tensor partial = empty(c, {2, w.channels, w.splits}, DType::f32);
+    const Tensor partial = empty(c, {2, w.splits, w.channels}, DType::f32);
     float* means = pointer<float>(partial);
     float* m2s = means + w.channels * w.splits;
-    const Cost cost{static_cast<double>(x.bytes() + partial.bytes()), static_cast<double>(x.numel()) * 5};
-    launch<moments_kernel<Kind, T>>(c, shape_of(w, Kind::last, Kind::vector), cost, pointer<const T>(x), w, means, m2s);
-    const unsigned blocks = static_cast<unsigned>((w.channels + walk_warps - 1) / walk_warps);
-    launch<finish_moments_kernel<T, Kind::last>>(
-        c, {blocks, walk_threads}, {static_cast<double>(partial.bytes()), static_cast<double>(partial.numel()) * 5},
-        pointer<const T>(x), means, m2s, w, s);
+    // The partial ones are written and read.
+    const Cost cost{static_cast<double>(x.bytes() + 2 * partial.bytes()), static_cast<double>(x.numel()) * 5};
+    const LaunchShape shape = shape_of(w, Kind::last, Kind::vector);
+    launch<moments_kernel<Kind, T>>(c, shape, cost, pointer<const T>(x), w, means, m2s, counters_for(c, w, shape), s);
   });
 }
 

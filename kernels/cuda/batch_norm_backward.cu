@@ -1,6 +1,6 @@
 // Batch norm backward: one pass for the sums of a channel (which also writes the masked gradient where the residual
-// wants it), a small launch that adds the partial sums in order, one pass for dx. Constant statistics need no sums for
-// dx: one pass does both.
+// wants it), whose partial ones the last block of a channel adds in order, and one pass for dx. Constant statistics
+// need no sums for dx: one pass does both.
 #include "kernels/checks.h"
 #include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/batch_norm.h"
@@ -33,12 +33,16 @@ constexpr int gradient_blocks = 2;
 constexpr int gradient_blocks = 3;
 #endif
 
-// Partial sums of each split, [channel][split]: of the gradient g and of g (x - mean). g_out and dx may be null; dx is
-// that of constant statistics.
+// What comes of the sums of a channel.
+struct ChannelGradients {
+  float *dweight, *dbias, *mean_g, *mean_gx;
+};
+
+// From the sums of the gradient g and of g (x - mean). g_out and dx may be null; dx is that of constant statistics.
 template <class Kind, class T>
 __global__ void __launch_bounds__(walk_threads, gradient_blocks)
     gradient_sums_kernel(GradientSource<T> from, T* __restrict__ g_out, T* __restrict__ dx, ChannelWalk w,
-                         ChannelStatistics s, float* __restrict__ g_sums, float* __restrict__ gx_sums) {
+                         ChannelStatistics s, float* partial, unsigned* counters, ChannelGradients out) {
   constexpr int V = Kind::vector, K = Kind::channels;
   const Lane<Kind> lane(w);
   float g_sum[K] = {}, gx_sum[K] = {};
@@ -65,31 +69,14 @@ __global__ void __launch_bounds__(walk_threads, gradient_blocks)
     if (g_out) store<V>(g_out, at, g_vector);
     if (dx) store<V>(dx, at, dx_vector);
   }
-  write_sums(lane, w, g_sum, gx_sum, g_sums, gx_sums);
-}
-
-// A warp adds the splits of one channel, in double. Left to itself ptxas spills to fit a fourth block onto a
-// multiprocessor.
-__global__ void __launch_bounds__(walk_threads, 2)
-    finish_sums_kernel(const float* __restrict__ g_sums, const float* __restrict__ gx_sums, std::int64_t channels,
-                       int splits, double count, ChannelStatistics s, float* __restrict__ dweight,
-                       float* __restrict__ dbias, float* __restrict__ mean_g, float* __restrict__ mean_gx) {
-  const std::int64_t channel = global_thread() / 32;
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  if (channel >= channels) return;  // whole warps
-  double g = 0, gx = 0;
-  for (int split = lane; split < splits; split += 32) {
-    g += static_cast<double>(g_sums[channel * splits + split]);
-    gx += static_cast<double>(gx_sums[channel * splits + split]);
-  }
-  g = warp_sum(g);
-  gx = warp_sum(gx);
-  if (lane != 0) return;
-  const double inv_std = static_cast<double>(affine_of(s, channel).inv_std);
-  dweight[channel] = static_cast<float>(gx * inv_std);
-  dbias[channel] = static_cast<float>(g);
-  mean_g[channel] = static_cast<float>(g / count);
-  mean_gx[channel] = static_cast<float>(gx * inv_std * inv_std / count);
+  sum_channels(lane, w, g_sum, gx_sum, partial, counters, [&](std::int64_t channel, float g, float gx) {
+    const float inv_std = affine_of(s, channel).inv_std;
+    const float count = static_cast<float>(w.items) * static_cast<float>(w.weight);
+    out.dweight[channel] = gx * inv_std;
+    out.dbias[channel] = g;
+    out.mean_g[channel] = g / count;
+    out.mean_gx[channel] = gx * inv_std * inv_std / count;
+  });
 }
 
 template <class Kind, class T>
@@ -135,20 +122,15 @@ static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor
     using Kind = decltype(kind);
     const LaunchShape shape = shape_of(w, Kind::last, Kind::vector);
     const double bytes = static_cast<double>(x.bytes()), numbers = static_cast<double>(x.numel());
-    const Tensor partial = empty(c, {2, w.channels, w.splits}, DType::f32);
+    const Tensor partial = empty(c, {2, w.splits, w.channels}, DType::f32);
     const Tensor means = empty(c, {2, w.channels}, DType::f32);
-    float *g_sums = pointer<float>(partial), *gx_sums = g_sums + w.channels * w.splits;
     float *mean_g = pointer<float>(means), *mean_gx = mean_g + w.channels;
     GradientSource<T> from{pointer<const T>(x), given, pointer<const T>(dy), mask};
     const double moved = 2.0 + (given ? 1.0 : 0.0) + (g_out ? 1.0 : 0.0) + (constant ? 1.0 : 0.0);
-    launch<gradient_sums_kernel<Kind, T>>(c, shape, {moved * bytes, 5 * numbers}, from, g_out, constant ? dx : nullptr,
-                                          w, s, g_sums, gx_sums);
-    const unsigned blocks = static_cast<unsigned>((w.channels + walk_warps - 1) / walk_warps);
-    launch<finish_sums_kernel>(
-        c, {blocks, walk_threads}, {static_cast<double>(partial.bytes()), static_cast<double>(partial.numel())},
-        static_cast<const float*>(g_sums), static_cast<const float*>(gx_sums), w.channels, w.splits,
-        static_cast<double>(w.items) * w.weight, s, pointer<float>(grads.dweight), pointer<float>(grads.dbias), mean_g,
-        mean_gx);
+    const Cost cost{moved * bytes + 2.0 * static_cast<double>(partial.bytes()), 5 * numbers};
+    launch<gradient_sums_kernel<Kind, T>>(
+        c, shape, cost, from, g_out, constant ? dx : nullptr, w, s, pointer<float>(partial), counters_for(c, w, shape),
+        ChannelGradients{pointer<float>(grads.dweight), pointer<float>(grads.dbias), mean_g, mean_gx});
     if (constant) return;
     // Where the masked gradient was written down, the mask need not be read again.
     if (g_out) from = {from.x, nullptr, g_out, ReluMask::none};

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "kernels/cuda/divisor.h"
+#include "kernels/cuda/last_block.cuh"
 #include "kernels/cuda/layout.h"
 #include "kernels/cuda/map.cuh"
 #include "kernels/cuda/reduce.cuh"
@@ -70,14 +71,50 @@ __device__ __forceinline__ float first_of(const T* x, const ChannelWalk& w, std:
   return number(x[last ? channel : channel * w.plane]);
 }
 
-/// Adds two sums of each channel over the block and writes them, [channel][split]. All threads call it.
+/// Where sums of a channel over the items of one split are, [split][channel].
+__device__ __forceinline__ std::int64_t partial_at(const ChannelWalk& w, std::int64_t split, std::int64_t channel) {
+  return split * w.channels + channel;
+}
+
+/// How a block adds up what all splits found of its channels: `width` channels side by side, each by the threads
+/// `width` apart, so that a warp reads neighbours.
 template <class Kind>
-__device__ __forceinline__ void write_sums(const Lane<Kind>& lane, const ChannelWalk& w,
-                                           const float (&a)[Kind::channels], const float (&b)[Kind::channels],
-                                           float* a_out, float* b_out) {
+struct SplitSum {
+  std::int64_t channel;
+  int first, step;  ///< splits of this thread
+  bool inside;
+
+  __device__ __forceinline__ explicit SplitSum(const ChannelWalk& w) {
+    const int thread = static_cast<int>(threadIdx.x), width = w.along * Kind::channels;
+    channel = static_cast<std::int64_t>(blockIdx.x) * width + thread % width;
+    first = thread / width;
+    step = walk_threads / width;
+    inside = channel < w.channels;
+  }
+  /// The sum over the threads of the same channel; each of them gets it. All threads call it.
+  __device__ __forceinline__ float operator()(float value, const ChannelWalk& w, float (&s)[walk_threads]) const {
+    const int thread = static_cast<int>(threadIdx.x), width = w.along * Kind::channels;
+    const int stride = width > 32 ? width : 32;
+    __syncthreads();
+    s[thread] = warp_sum(value, width);
+    __syncthreads();
+    float sum = 0;
+    for (int i = thread % stride; i < walk_threads; i += stride) sum += s[i];
+    return sum;
+  }
+};
+
+/// Adds two numbers of each thread and channel over all items: finish(channel, sum of a, sum of b), in one thread a
+/// channel. `partial` is [2][split][channel]; counters as counters_for has them. All threads call it.
+template <class Kind, class Finish>
+__device__ __forceinline__ void sum_channels(const Lane<Kind>& lane, const ChannelWalk& w,
+                                             const float (&a)[Kind::channels], const float (&b)[Kind::channels],
+                                             float* partial, unsigned* counters, const Finish& finish) {
   constexpr int K = Kind::channels;
   SHARED(float, s_a, [walk_warps][K][32]);
   SHARED(float, s_b, [walk_warps][K][32]);
+  SHARED(float, shares, [walk_threads]);
+  float *const a_sums = partial, *const b_sums = partial + w.splits * w.channels;
   const int thread = static_cast<int>(threadIdx.x), in_warp = thread % 32, warp = thread / 32;
 #pragma unroll
   for (int k = 0; k < K; ++k) {
@@ -93,12 +130,26 @@ __device__ __forceinline__ void write_sums(const Lane<Kind>& lane, const Channel
       a_sum += s_a[i][k][column];
       b_sum += s_b[i][k][column];
     }
-    a_out[channel * w.splits + blockIdx.y] = a_sum;
-    b_out[channel * w.splits + blockIdx.y] = b_sum;
+    a_sums[partial_at(w, blockIdx.y, channel)] = a_sum;
+    b_sums[partial_at(w, blockIdx.y, channel)] = b_sum;
   }
+  if (!last_of_blocks(counters + blockIdx.x, w.splits)) return;
+  const SplitSum<Kind> over(w);
+  float a_sum = 0, b_sum = 0;
+  if (over.inside) {
+#pragma unroll 4
+    for (int i = over.first; i < w.splits; i += over.step) {
+      a_sum += a_sums[partial_at(w, i, over.channel)];
+      b_sum += b_sums[partial_at(w, i, over.channel)];
+    }
+  }
+  a_sum = over(a_sum, w, shares);
+  b_sum = over(b_sum, w, shares);
+  if (over.first == 0 && over.inside) finish(over.channel, a_sum, b_sum);
 }
 
-/// x [N,C,...] with at least one element. `vector` elements fit one access, if addresses are `aligned`.
+/// x [N,C,...] with at least one element. `vector` elements fit one access, if addresses are `aligned`. More than one
+/// split is for at most 2 tiles a multiprocessor.
 inline ChannelWalk channel_walk(const Context& c, const Tensor& x, bool last, int vector, int chunk) {
   ChannelWalk w{};
   w.channels = x.dim(1);
@@ -109,7 +160,9 @@ inline ChannelWalk channel_walk(const Context& c, const Tensor& x, bool last, in
   if (!last && !w.large) w.divisor = Divisor<std::uint32_t>(static_cast<std::uint32_t>(w.vectors));
   w.weight = last ? 1 : vector;
   const std::int64_t lanes = last ? (w.channels + vector - 1) / vector : 1;
-  w.along = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(std::min<std::int64_t>(lanes, 32))));
+  // Neighbouring threads read whole lines of 128 bytes; beyond that, more tiles leave less for the last block of each.
+  const std::int64_t line = std::max<std::int64_t>(1, 128 / (vector * static_cast<std::int64_t>(size_of(x.dtype()))));
+  w.along = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(std::min({lanes, line, std::int64_t{32}}))));
   const std::int64_t tiles = last ? (lanes + w.along - 1) / w.along : w.channels;
   // Enough blocks for every multiprocessor at small batch, and for each thread at least one chunk.
   const std::int64_t wanted = std::max<std::int64_t>(1, 4 * c.properties().multiprocessors / tiles);
@@ -123,6 +176,11 @@ inline ChannelWalk channel_walk(const Context& c, const Tensor& x, bool last, in
 inline LaunchShape shape_of(const ChannelWalk& w, bool last, int vector) {
   const std::int64_t tiles = last ? (w.channels + w.along * vector - 1) / (w.along * vector) : w.channels;
   return {{static_cast<unsigned>(tiles), static_cast<unsigned>(w.splits)}, walk_threads};
+}
+
+/// One for each tile, where more than one block shares it.
+inline unsigned* counters_for(const Context& c, const ChannelWalk& w, const LaunchShape& shape) {
+  return w.splits > 1 ? c.counters(shape.grid.x) : nullptr;
 }
 
 /// Calls f(WalkKind, walk) for the way to walk over x and its companions, which `fits` says are aligned. One channel or

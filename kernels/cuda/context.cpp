@@ -10,6 +10,9 @@
 
 namespace engine::gpu {
 
+// A grid that is large enough is not split into blocks that share a result.
+constexpr std::int64_t most_counters = 16384;
+
 static std::array<Context*, device_count> contexts{};
 
 Context* context_of(Device device) { return contexts[static_cast<std::size_t>(device)]; }
@@ -18,13 +21,23 @@ Context::Context(Runtime& runtime, Device device)
     : runtime_(runtime),
       device_(device),
       compute_(runtime.stream(StreamName::compute)),
-      staging_(std::make_unique<Staging>(runtime)) {
+      staging_(std::make_unique<Staging>(runtime)),
+      counters_(static_cast<unsigned*>(runtime.allocate(most_counters * sizeof(unsigned)))) {
+  runtime.set_bytes(counters_, 0, most_counters * sizeof(unsigned), compute_);
   // Never deleted: tensors in static variables may outlive the context.
   register_allocator(device, new CachingAllocator(make_device_memory(runtime)));
   contexts[static_cast<std::size_t>(device)] = this;
 }
 
-Context::~Context() { contexts[static_cast<std::size_t>(device_)] = nullptr; }
+Context::~Context() {
+  contexts[static_cast<std::size_t>(device_)] = nullptr;
+  runtime_.free(counters_);
+}
+
+unsigned* Context::counters(std::int64_t n) const {
+  if (n > most_counters) throw UsageError("{} counters of blocks, of which there are {}", n, most_counters);
+  return counters_;
+}
 
 void Context::upload(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;

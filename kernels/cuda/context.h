@@ -38,6 +38,10 @@ class Context {
   /// Copies to the host and waits for it.
   void download(void* to, const void* from, std::size_t bytes);
 
+  /// `n` counters at zero for kernels that leave them so (last_block.cuh). The same ones each time: kernels of the
+  /// compute stream run one after another.
+  unsigned* counters(std::int64_t n) const;
+
   /// One-dimensional grid for a grid-stride loop: enough blocks for `items` (at `per_thread` a thread), but no more
   /// than the device can run at once. At least one.
   LaunchShape grid_stride(std::int64_t items, int per_thread = 1, unsigned block = 256) const;
@@ -54,6 +58,7 @@ class Context {
   Device device_;
   Stream compute_;
   std::unique_ptr<Staging> staging_;
+  unsigned* counters_;
 };
 
 /// The context of a CUDA device that was registered; null for other devices.

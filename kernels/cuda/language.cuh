@@ -2,10 +2,10 @@
 //
 // Rules for kernels, so that the emulated device can run and check them (tests/architecture/test_kernel_rules.cpp):
 //  - launch<kernel>(...) only; shared memory through SHARED and SHARED_DYNAMIC; external linkage
-//  - every thread of a block reaches every __syncthreads, at one place in the text; no return before one
+//  - every thread of a block reaches every __syncthreads, at one place in the text; before one all return or none
 //  - warp operations are _sync with exactly the lanes that call them; blocks of a multiple of 32 threads where they
 //    are used; __syncwarp wherever lanes exchange through memory (a shuffle does not order it)
-//  - no waiting for other blocks, nor reading in one launch what another block of it wrote plainly
+//  - no waiting for other blocks; what another block of the launch wrote is read by the last one only (last_block.cuh)
 //  - parameters by value, trivially copyable; no constant memory, textures, device-side malloc or printf
 //  - several elements at once only by load and store (numbers.cuh), which see where an address is no multiple
 //  - inline PTX and matrix instructions only inside a function that has a host twin

@@ -142,8 +142,8 @@ __global__ void __launch_bounds__(row_threads)
 template <class Kind, class T>
 __global__ void __launch_bounds__(walk_threads, 2)
     layer_norm_columns_kernel(const T* __restrict__ x, const T* __restrict__ means, const T* __restrict__ inv_stds,
-                              const T* __restrict__ dy, ChannelWalk w, float* __restrict__ gx_sums,
-                              float* __restrict__ g_sums) {
+                              const T* __restrict__ dy, ChannelWalk w, float* partial, unsigned* counters,
+                              T* __restrict__ dweight, T* __restrict__ dbias) {
   constexpr int V = Kind::vector, K = Kind::channels;
   const Lane<Kind> lane(w);
   float g_sum[K] = {}, gx_sum[K] = {};
@@ -159,27 +159,10 @@ __global__ void __launch_bounds__(walk_threads, 2)
       gx_sum[k % K] = fmaf(value, (number(v.v[k]) - mean) * inv_std, gx_sum[k % K]);
     }
   }
-  write_sums(lane, w, gx_sum, g_sum, gx_sums, g_sums);
-}
-
-// A warp adds the splits of one column, in double.
-template <class T>
-__global__ void __launch_bounds__(walk_threads)
-    finish_columns_kernel(const float* __restrict__ gx_sums, const float* __restrict__ g_sums, std::int64_t columns,
-                          int splits, T* __restrict__ dweight, T* __restrict__ dbias) {
-  const std::int64_t column = global_thread() / 32;
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  if (column >= columns) return;  // whole warps
-  double gx = 0, g = 0;
-  for (int split = lane; split < splits; split += 32) {
-    gx += static_cast<double>(gx_sums[column * splits + split]);
-    g += static_cast<double>(g_sums[column * splits + split]);
-  }
-  gx = warp_sum(gx);
-  g = warp_sum(g);
-  if (lane != 0) return;
-  dweight[column] = stored<T>(static_cast<float>(gx));
-  dbias[column] = stored<T>(static_cast<float>(g));
+  sum_channels(lane, w, gx_sum, g_sum, partial, counters, [&](std::int64_t column, float gx, float g) {
+    dweight[column] = stored<T>(gx);
+    dbias[column] = stored<T>(g);
+  });
 }
 
 // Calls f(threads of a row, elements of a vector, vectors of a row, launch shape).
@@ -237,17 +220,13 @@ static void parameter_gradients(Context& c, const Tensor& x, const Tensor& mean,
   with_walk<T>(c, matrix, aligned(pointer<T>(x), pointer<T>(dy)), 2, [&](auto kind, const ChannelWalk& w) {
     using Kind = decltype(kind);
     if constexpr (Kind::last || Kind::vector == 1) {  // planes of one element hold no vectors
-      const Tensor partial = empty(c, {2, length, w.splits}, DType::f32);
-      float *gx_sums = pointer<float>(partial), *g_sums = gx_sums + length * w.splits;
+      const Tensor partial = empty(c, {2, w.splits, length}, DType::f32);
+      const LaunchShape shape = shape_of(w, Kind::last, Kind::vector);
       launch<layer_norm_columns_kernel<Kind, T>>(
-          c, shape_of(w, Kind::last, Kind::vector),
-          {2.0 * static_cast<double>(x.bytes()), 5.0 * static_cast<double>(x.numel())}, pointer<const T>(x),
-          pointer<const T>(mean), pointer<const T>(inv_std), pointer<const T>(dy), w, gx_sums, g_sums);
-      const unsigned blocks = static_cast<unsigned>((length + walk_warps - 1) / walk_warps);
-      launch<finish_columns_kernel<T>>(
-          c, {blocks, walk_threads}, {static_cast<double>(partial.bytes()), static_cast<double>(partial.numel())},
-          static_cast<const float*>(gx_sums), static_cast<const float*>(g_sums), length, w.splits,
-          pointer<T>(grads.dweight), pointer<T>(grads.dbias));
+          c, shape,
+          {2.0 * static_cast<double>(x.bytes() + partial.bytes()), 5.0 * static_cast<double>(x.numel())},
+          pointer<const T>(x), pointer<const T>(mean), pointer<const T>(inv_std), pointer<const T>(dy), w,
+          pointer<float>(partial), counters_for(c, w, shape), pointer<T>(grads.dweight), pointer<T>(grads.dbias));
     }
   });
 }

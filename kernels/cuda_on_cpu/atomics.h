@@ -53,6 +53,10 @@ T atomicAnd(T* p, Same<T> v) {
   static_assert(std::is_integral_v<T>);
   return read_modify_write(p, [v](T old) { return static_cast<T>(old & v); });
 }
+/// Counts up to `last`, then from 0 again.
+inline unsigned atomicInc(unsigned* p, unsigned last) {
+  return read_modify_write(p, [last](unsigned old) { return old >= last ? 0 : old + 1; });
+}
 template <class T>
 T atomicExch(T* p, Same<T> v) { return read_modify_write(p, [v](T) { return v; }); }
 template <class T>

@@ -20,6 +20,8 @@ void thread_stops();
 void barrier_passed();
 /// The same between the lanes of a mask.
 void warp_synced(unsigned warp, unsigned mask);
+/// The running thread fences for the whole device.
+void fenced();
 void shared_arena(const char* begin, const char* end);
 void shared_cleared(const char* begin, const char* end);
 void shared_variable(const char* begin, const char* end);
@@ -31,6 +33,7 @@ inline void thread_runs(unsigned, const char*, const char*) {}
 inline void thread_stops() {}
 inline void barrier_passed() {}
 inline void warp_synced(unsigned, unsigned) {}
+inline void fenced() {}
 inline void shared_arena(const char*, const char*) {}
 inline void shared_cleared(const char*, const char*) {}
 inline void shared_variable(const char*, const char*) {}

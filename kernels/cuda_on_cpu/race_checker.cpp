@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,7 @@ class Checker {
   void begin_launch(const KernelLaunch& launch) {
     shadow.begin_launch();
     object_ = {};
+    told_.clear();
     threads_ = launch.block.x * launch.block.y * launch.block.z;
     reports_.clear();
     reported_.clear();
@@ -45,6 +47,8 @@ class Checker {
   void begin_block(uint3 index) {
     block = (index.z * language::gridDim.y + index.y) * language::gridDim.x + index.x;
     epoch = 0;
+    fences_.assign(threads_, {});
+    heard_.clear();
     clocks_.assign(std::size_t{threads_ + 31} / 32 * 32 * 32, 0);
     for (unsigned t = 0; t < threads_; ++t) clock(t, t % 32) = 1;
   }
@@ -61,11 +65,21 @@ class Checker {
     });
   }
 
+  // What this block did before its last barrier is told by the thread's atomic updates from here on; what others told
+  // by the word that it updated last is heard.
+  void fenced() {
+    Fence& f = fences_[thread];
+    f.barriers = epoch;
+    f.is_there = true;
+    if (f.updated != 0) heard_.push_back({f.updated, epoch, thread});
+  }
+
   void access(std::uintptr_t address, std::size_t bytes, AccessKind kind, const void* pc) {
     if (address >= stack_begin && address + bytes <= stack_end) return;
     const bool shared = shadow.is_shared(address);
     if (!(shared ? declared(address, bytes) : on_device(address, bytes, kind))) return fault(address, bytes, kind, pc);
     if (!shared && object_.end == 0) return;  // the program's own data
+    if (!shared && kind == AccessKind::atomic) updated(address);
     Access now{block, epoch, clock(thread, thread % 32), static_cast<std::uint16_t>(thread), kind == AccessKind::atomic,
                true, pc};
     for (std::uintptr_t a = address; a < address + bytes;) {
@@ -113,9 +127,26 @@ class Checker {
                                  source_of_pc(pc)));
   }
 
+  void updated(std::uintptr_t address) {
+    Fence& f = fences_[thread];
+    f.updated = address;
+    if (f.is_there) told_[address][block] = f.barriers;
+  }
+
+  // Did this thread hear of it, by itself or before a barrier?
+  bool heard(const Access& before) const {
+    return std::any_of(heard_.begin(), heard_.end(), [&](const Heard& h) {
+      if (h.thread != thread && h.epoch == epoch) return false;
+      const auto word = told_.find(h.address);
+      if (word == told_.end()) return false;
+      const auto barriers = word->second.find(before.block);
+      return barriers != word->second.end() && before.epoch < barriers->second;
+    });
+  }
+
   bool ordered(const Access& before) {
     if (!before.valid) return true;
-    if (before.block != block) return false;
+    if (before.block != block) return heard(before);
     if (before.thread == thread || before.epoch != epoch) return true;
     return before.thread / 32 == thread / 32 && before.clock <= clock(thread, before.thread % 32);
   }
@@ -165,7 +196,22 @@ class Checker {
     reports_.push_back(fmt::format("shared memory read before it was written by {}", name_of(now)));
   }
 
+  struct Fence {
+    std::uint32_t barriers = 0;  // that the block had passed
+    bool is_there = false;
+    std::uintptr_t updated = 0;  // the word last updated atomically
+  };
+  struct Heard {
+    std::uintptr_t address;
+    std::uint32_t epoch;
+    unsigned thread;
+  };
+
   unsigned threads_ = 0;
+  std::vector<Fence> fences_;  // of each thread
+  std::vector<Heard> heard_;   // by this block
+  // Of each word: which blocks told how much. Blocks run one after another, so all of it was told before.
+  std::unordered_map<std::uintptr_t, std::unordered_map<std::uint32_t, std::uint32_t>> told_;
   std::vector<std::uint32_t> clocks_;  // per thread, what it knows of each lane of its warp
   DeviceMemory::Range object_;         // the one touched last
   std::vector<std::string> reports_;
@@ -214,6 +260,12 @@ void thread_runs(unsigned thread, const char* stack_begin, const char* stack_end
 }
 void thread_stops() { running = false; }
 void barrier_passed() { ++checker().epoch; }
+void fenced() {
+  if (!running) return;
+  running = false;
+  checker().fenced();
+  running = true;
+}
 void warp_synced(unsigned warp, unsigned mask) { checker().sync_warp(warp, mask); }
 void shared_arena(const char* begin, const char* end) { checker().shadow.set_shared(number(begin), number(end)); }
 void shared_cleared(const char* begin, const char* end) { checker().shadow.clear_shared(number(begin), number(end)); }

@@ -2,8 +2,10 @@
 //
 // Kernels are compiled with -fsanitize=thread, and the callbacks that this puts in front of each load and store are
 // ours (tsan_callbacks.cpp). Two accesses to a byte by different threads, one of them a write, race unless both are
-// atomic or they are ordered: within a block by a __syncthreads between them or a chain of __syncwarp, between blocks
-// never within a launch. A shuffle orders nothing, and __threadfence by itself neither.
+// atomic or they are ordered: within a block by a __syncthreads between them or a chain of __syncwarp; between blocks
+// where one does something, meets a __syncthreads, fences (__threadfence) and updates a word atomically, and the other
+// updates that word later, fences, and goes on in the same thread or behind a __syncthreads. A shuffle orders nothing,
+// and a fence by itself neither.
 #pragma once
 
 #include <cstddef>

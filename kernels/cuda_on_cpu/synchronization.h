@@ -4,6 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/cuda_on_cpu/checker.h"
 #include "kernels/cuda_on_cpu/scheduler.h"
 
 namespace engine::emulator::language {
@@ -63,9 +64,9 @@ inline int __all_sync(unsigned mask, int predicate, ENGINE_HERE) {
 
 #undef ENGINE_HERE
 
-// Memory is in order on the one thread that runs everything. A fence orders nothing between threads by itself, so race
-// mode knows none.
-inline void __threadfence() {}
+// Memory is in order on the one thread that runs everything. Race mode wants to know of fences: with an atomic update
+// of the same word, they order blocks.
+inline void __threadfence() { checker::fenced(); }
 inline void __threadfence_block() {}
 
 [[noreturn]] inline void __trap() { scheduler().fail("executed __trap"); }

@@ -138,6 +138,26 @@ __global__ void uninitialised(float* y) {
   __syncthreads();
   y[threadIdx.x] = s[threadIdx.x];
 }
+// last_of_blocks with one part missing. y[0..4) the blocks' values, y[8..12) counters, y[12] how many blocks came
+// before, y[16] the result.
+enum class Missing { fence_before, fence_behind, barrier_before, barrier_behind, atomic_update, one_counter, nothing };
+template <Missing what>
+__global__ void last_block(float* y) {
+  auto* counter = reinterpret_cast<unsigned*>(y + 8);
+  const bool last = threadIdx.x == 50 && atomicInc(reinterpret_cast<unsigned*>(y + 12), 3) == 3;
+  if (threadIdx.x == 40) y[blockIdx.x] = 1;
+  if (what != Missing::barrier_before) __syncthreads();
+  if (threadIdx.x == 0) {
+    if (what != Missing::fence_before) __threadfence();
+    if (what == Missing::atomic_update)
+      ++*counter;
+    else
+      atomicInc(counter + (what == Missing::one_counter ? blockIdx.x : 0), 3);
+    if (what != Missing::fence_behind) __threadfence();
+  }
+  if (what != Missing::barrier_behind) __syncthreads();
+  if (last) y[16] = y[0] + y[1] + y[2] + y[3];
+}
 __global__ void too_much_shared(float* y) {
   SHARED(float, s, [13000]);
   s[threadIdx.x] = 1;
@@ -172,6 +192,7 @@ void plain_launch(gpu::Context& c, const LaunchShape& shape, const Tensor& y) {
   }
 
 const std::vector<Fault>& faults() {
+  constexpr const char* between_blocks = "race on global memory between blocks";
   static float host[64] = {};
   static float* const heap = new float[64]{};
   static const LaunchShape small_dynamic{1, 64, 256}, large_dynamic{1, 64, 50000}, over_optin{1, 64, 300000, true},
@@ -217,6 +238,13 @@ const std::vector<Fault>& faults() {
       {"plain_sum", ON(plain_sum, four), "", "", "race on global memory between threads"},
       {"blocks_share_element", ON(blocks_share_element, four), "", "", "race on global memory between blocks"},
       {"atomic_and_plain", ON(atomic_and_plain, one), "", "", "race on global memory between threads"},
+      {"last_block, fence before", ON(last_block<Missing::fence_before>, four), "", "", between_blocks},
+      {"last_block, fence behind", ON(last_block<Missing::fence_behind>, four), "", "", between_blocks},
+      {"last_block, barrier before", ON(last_block<Missing::barrier_before>, four), "", "", between_blocks},
+      {"last_block, barrier behind", ON(last_block<Missing::barrier_behind>, four), "", "", between_blocks},
+      {"last_block, atomic update", ON(last_block<Missing::atomic_update>, four), "", "", between_blocks},
+      {"last_block, one counter", ON(last_block<Missing::one_counter>, four), "", "", between_blocks},
+      {"last_block, nothing", ON(last_block<Missing::nothing>, four), "", "", ""},
       {"bytes_of_one_word",
        [](gpu::Context& c, const Tensor& y) {
          cuda_emulated::launch<bytes_of_one_word>(c, one, free_of_charge, static_cast<unsigned char*>(y.raw()));

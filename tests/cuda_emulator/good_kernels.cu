@@ -1,6 +1,7 @@
 #include "tests/cuda_emulator/good_kernels.h"
 
 #include "kernels/cuda/language.cuh"
+#include "kernels/cuda/last_block.cuh"
 
 namespace engine::cuda_emulated {
 
@@ -25,6 +26,22 @@ __global__ void block_sum_kernel(const T* x, T* y, long n) {
     sum = sum_over_warp(lane < blockDim.x / 32 ? part[lane] : T{0});
     if (lane == 0) atomicAdd(y, sum);
   }
+}
+
+__global__ void last_block_sum_kernel(const float* x, float* partial, float* y, unsigned* counter, int n) {
+  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  SHARED(float, part, [32]);
+  const float sum = sum_over_warp(i < n ? x[i] : 0.0f);
+  if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = sum;
+  __syncthreads();
+  // Not thread 0: what it did itself needs no barrier.
+  if (threadIdx.x == 40) partial[blockIdx.x] = part[0] + part[1];
+  if (!last_of_blocks(counter, static_cast<int>(gridDim.x))) return;
+  if (threadIdx.x != 50) return;
+  float total = 0;
+  for (unsigned b = 0; b < gridDim.x; ++b) total += partial[b];
+  y[0] = total;
+  y[1] += 1.0f;
 }
 
 __global__ void tiled_product_kernel(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ y,
@@ -129,6 +146,14 @@ void block_sum(gpu::Context& c, const Tensor& x, const Tensor& y) {
   else
     cuda_emulated::launch<block_sum_kernel<double>>(c, c.grid_stride(x.numel(), 1, 128), {}, x.data<double>(),
                                                     y.data<double>(), x.numel());
+}
+
+void last_block_sum(gpu::Context& c, const Tensor& x, const Tensor& y, int times) {
+  const int n = static_cast<int>(x.numel()), blocks = (n + 63) / 64;
+  const Tensor partial = c.empty({blocks}, DType::f32);
+  for (int i = 0; i < times; ++i)
+    cuda_emulated::launch<last_block_sum_kernel>(c, {static_cast<unsigned>(blocks), 64}, {}, x.data<float>(),
+                                                 partial.data<float>(), y.data<float>(), c.counters(1), n);
 }
 
 void tiled_product(gpu::Context& c, const Tensor& a, const Tensor& b, const Tensor& y) {

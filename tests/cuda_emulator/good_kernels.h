@@ -21,6 +21,9 @@ void three_dimensions(gpu::Context& c, const Tensor& y);
 void large_dynamic(gpu::Context& c, const Tensor& y);
 /// Blocks that write neighbouring bytes of one word: y u8[256] = 7.
 void neighbouring_bytes(gpu::Context& c, const Tensor& y);
+/// y[0] = sum of x[0..n), f32: the last of the blocks adds what each found, in their order; runs `times` times with one
+/// counter. y[1] = how often a block took itself for the last.
+void last_block_sum(gpu::Context& c, const Tensor& x, const Tensor& y, int times);
 /// atomicMax, atomicMin, atomicCAS and atomicExch on i32 y[4] = {-5, 1000, 0, 0} by 128 threads.
 void atomics(gpu::Context& c, const Tensor& y);
 /// A warp whose halves go different ways and meet in masks of their own.

@@ -57,6 +57,22 @@ TEST_CASE("A block reduction equals the sum, for float and double instantiations
   });
 }
 
+TEST_CASE("The last block sees what all wrote, and leaves the counter as it was") {
+  in_each_order([] {
+    for (const int n : {1, 64, 65, 1000}) {
+      CAPTURE(n);
+      Floats x(static_cast<std::size_t>(n));
+      float sum = 0;
+      for (int i = 0; i < n; ++i) sum += x[static_cast<std::size_t>(i)] = static_cast<float>(i % 7);
+      const Tensor y = tensor_of(Floats{0, 0});
+      test::last_block_sum(context(), tensor_of(x), y, 3);
+      const auto found = memory_of<float>(y);
+      CHECK(found[0] == sum);
+      CHECK(found[1] == 3.0f);
+    }
+  });
+}
+
 TEST_CASE("A product in shared-memory tiles equals the plain one") {
   in_each_order([] {
     const std::size_t m = 37, k = 50, n = 19;
