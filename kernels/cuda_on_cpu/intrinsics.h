@@ -37,6 +37,20 @@ inline float normcdff(float x) { return 0.5f * erfcf(x * -0.70710678118654752f);
 // Rounded separately whatever the compiler would like to fuse.
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fadd_rn(float a, float b) { return a + b; }
+#ifdef __x86_64__
+inline const bool has_fma = __builtin_cpu_supports("fma");
+// The program is compiled for processors without this instruction too, and calls of the library's fmaf would be most of
+// a matrix product's time. The flag is looked at in assembly, so that race mode has no callback for it.
+inline float fmaf(float a, float b, float c) {
+  asm goto("cmpb $0, %0\n\tje %l1" : : "m"(has_fma) : "cc" : without);
+  asm("vfmadd231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
+  return c;
+without:
+  return ::fmaf(a, b, c);
+}
+#else
+using ::fmaf;
+#endif
 inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
 inline int __float2int_rn(float x) { return static_cast<int>(rintf(x)); }
 

@@ -1,10 +1,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
+#include <random>
 
 #include "engine/tensor/philox.h"
+#include "kernels/cuda_on_cpu/intrinsics.h"
 #include "kernels/cuda_on_cpu/launch.h"
 #include "tests/cuda_emulator/good_kernels.h"
 #include "tests/cuda_emulator/support.h"
@@ -71,6 +75,20 @@ TEST_CASE("The last block sees what all wrote, and leaves the counter as it was"
       CHECK(found[1] == 3.0f);
     }
   });
+}
+
+TEST_CASE("fmaf rounds once, whatever the processor") {
+  std::mt19937 random(11);
+  const auto any = [&] { return std::bit_cast<float>(static_cast<std::uint32_t>(random())); };
+  for (int i = 0; i < 20000; ++i) {
+    const float a = any(), b = any(), c = i % 2 == 0 ? any() : -a * b;
+    const float found = emulator::language::fmaf(a, b, c), expected = ::fmaf(a, b, c);
+    CAPTURE(a);
+    CAPTURE(b);
+    CAPTURE(c);
+    CHECK((std::isnan(expected) ? std::isnan(found)
+                                : std::bit_cast<std::uint32_t>(found) == std::bit_cast<std::uint32_t>(expected)));
+  }
 }
 
 TEST_CASE("A product in shared-memory tiles equals the plain one") {
