@@ -84,16 +84,9 @@ class Checker {
                true, pc};
     for (std::uintptr_t a = address; a < address + bytes;) {
       Word& word = shared ? shadow.shared(a) : shadow.global(a);
-      if (a % 4 == 0 && a + 4 <= address + bytes && !word.bytes) {
-        check(word.whole, now, kind, shared);
-        a += 4;
-        continue;
-      }
-      Cell* cells = shadow.split(word);
-      do {
-        check(cells[a % 4], now, kind, shared);
-        ++a;
-      } while (a % 4 != 0 && a < address + bytes);
+      const std::uintptr_t end = std::min(address + bytes, a / 4 * 4 + 4);
+      if (end - a < 4) shadow.split(word, a % 2 == 0 && end % 2 == 0 ? 2 : 1);
+      for (; a < end; a += word.grain) check(word.bytes ? word.bytes[a % 4] : word.whole, now, kind, shared);
     }
   }
 

@@ -43,14 +43,18 @@ void Shadow::clear_shared(std::uintptr_t begin, std::uintptr_t end) {
   std::fill(shared_.begin() + first, shared_.begin() + last, Word{});
 }
 
-Cell* Shadow::split(Word& word) {
+void Shadow::split(Word& word, std::uint8_t grain) {
+  if (word.grain <= grain) return;
   if (!word.bytes) {
     if (split_used_ == split_.size()) split_.emplace_back();
     auto& cells = split_[split_used_++];
     cells.fill(word.whole);
     word.bytes = cells.data();
+  } else {  // halves
+    word.bytes[1] = word.bytes[0];
+    word.bytes[3] = word.bytes[2];
   }
-  return word.bytes;
+  word.grain = grain;
 }
 
 }  // namespace engine::emulator

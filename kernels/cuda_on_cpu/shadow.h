@@ -28,10 +28,11 @@ struct Cell {
   std::array<Access, 3> reads;
 };
 
-/// Four bytes of memory. Whole until a thread touches a part of it.
+/// Four bytes of memory. Whole until a thread touches a half or a byte of it.
 struct Word {
   Cell whole;
-  Cell* bytes = nullptr;       // four of them once it is split
+  Cell* bytes = nullptr;       // four of them once it is split; of halves, the first of each two counts
+  std::uint8_t grain = 4;      // bytes that share a cell
   std::uint8_t declared = 0;  // of shared memory: which bytes belong to a variable
 };
 
@@ -46,8 +47,8 @@ class Shadow {
   Word& shared(std::uintptr_t address) { return shared_[(address - shared_begin_) / 4]; }
   void clear_shared(std::uintptr_t begin, std::uintptr_t end);
 
-  /// The four cells of a word's bytes.
-  Cell* split(Word& word);
+  /// Splits a word into cells of at most `grain` bytes, 1 or 2.
+  void split(Word& word, std::uint8_t grain);
 
  private:
   static constexpr std::uintptr_t page_bytes = 4096;
