@@ -22,7 +22,7 @@ Training::Training(const StepOptions& o)
   if (o.precision != DType::f32) images_ = backend_of(images_).cast(images_, o.precision);
   labels_ = from_vector(labels, {o.batch}, o.device);
   for (nn::Parameter* p : model_->parameters())
-    momentum_.push_back(full(p->variable.shape(), 0.0, DType::f32, o.device));
+    momentum_.push_back(zeros_like(p->variable.value()));
 }
 
 double Training::step() {

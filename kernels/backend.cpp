@@ -111,4 +111,10 @@ Tensor full(const Shape& shape, double value, DType dtype, Device device) {
   return t;
 }
 
+Tensor zeros_like(const Tensor& x) {
+  Tensor t = backend_of(x).clone(x);
+  backend_of(x).fill_(t, 0.0);
+  return t;
+}
+
 }  // namespace engine

@@ -61,6 +61,9 @@ class Backend {
   /// transform() (engine/data/transforms.h) gives, up to rounding after rotations and changes of colour.
   virtual Tensor transform_pictures(const Tensor& packed, const PictureBatch& batch);
   virtual std::unique_ptr<Upload> make_upload();
+  /// The weight [O, C/groups, KH, KW] of a convolution in the order in which this device's convolutions read it, for
+  /// those that live there: nobody brings it into that order step by step.
+  virtual Tensor as_conv_weight(const Tensor& weight) { return weight; }
   /// Names and versions of the libraries it computes with, for the record of a run.
   virtual std::vector<std::pair<std::string, std::string>> libraries() const { return {}; }
 
@@ -74,7 +77,6 @@ class Backend {
 #include "kernels/ops.def"
 #undef ENGINE_OP
 };
-
 
 /// Names of all operations, in the order of ops.def.
 const std::vector<std::string_view>& op_names();
@@ -98,5 +100,7 @@ Tensor to_device(const Tensor& x, Device device);
 double scalar_value(const Tensor& x);
 /// A new tensor filled with `value`.
 Tensor full(const Shape& shape, double value, DType dtype, Device device);
+/// Of x's shape, type, device and layout: what an optimizer keeps beside a parameter.
+Tensor zeros_like(const Tensor& x);
 
 }  // namespace engine

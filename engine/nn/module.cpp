@@ -114,7 +114,10 @@ void Module::to(Device device, DType dtype) {
     const Tensor there = to_device(t, device);
     return there.dtype() == dtype ? there : backend_of(there).cast(there, dtype);
   };
-  for (Parameter* p : parameters()) p->variable.set_value(moved(p->variable.value()));
+  for (Parameter* p : parameters()) {
+    const Tensor value = moved(p->variable.value());
+    p->variable.set_value(p->kind == ParameterKind::conv_weight ? backend_of(value).as_conv_weight(value) : value);
+  }
   for (Buffer* b : buffers()) b->value = moved(b->value);
 }
 

@@ -87,9 +87,8 @@ Optimizer::Optimizer(std::vector<nn::Parameter*> parameters, const OptimizerOpti
     Entry e{p, 1.0, options.weight_decay, {}, {}};
     if (!options.decay_norm_and_bias && is_norm_or_bias(p->kind)) e.weight_decay = 0.0;
     const Tensor& value = p->variable.value();
-    const auto zeros = [&] { return full(value.shape(), 0.0, value.dtype(), value.device()); };
-    if (p->trainable() && uses_m(options)) e.m = zeros();
-    if (p->trainable() && uses_v(options)) e.v = zeros();
+    if (p->trainable() && uses_m(options)) e.m = zeros_like(value);
+    if (p->trainable() && uses_v(options)) e.v = zeros_like(value);
     entries_.push_back(std::move(e));
   }
   for (const GroupRule& rule : options.groups) {
@@ -161,15 +160,15 @@ std::vector<NamedTensor> Optimizer::state() const {
   return all;
 }
 
-double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, double factor) {
+Tensor clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, double factor) {
   std::vector<Tensor> grads;
   for (const nn::Parameter* p : parameters) {
     if (!p->variable.grad().defined()) continue;
     p->variable.gradient()->unshare();  // two parameters that were added may hold one tensor
     grads.push_back(p->variable.grad());
   }
-  if (grads.empty()) return 0.0;
-  return scalar_value(backend_of(grads.front()).clip_grad_norm_(grads, max_norm, factor));
+  if (grads.empty()) return {};
+  return backend_of(grads.front()).clip_grad_norm_(grads, max_norm, factor);
 }
 
 void scale_grads(const std::vector<nn::Parameter*>& parameters, double factor) {

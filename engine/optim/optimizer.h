@@ -85,8 +85,9 @@ class Optimizer {
 };
 
 /// Joint L2 norm of all gradients times `factor` (which takes a loss scale out again), as they are afterwards unless that
-/// is more than `max_norm`: then they are scaled down to it, in place. 0 where there is no gradient.
-double clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, double factor = 1.0);
+/// is more than `max_norm`: then they are scaled down to it, in place. On the gradients' device, which may be at it still;
+/// undefined where there is no gradient.
+Tensor clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, double factor = 1.0);
 
 /// Every gradient times `factor`: takes a loss scale out again.
 void scale_grads(const std::vector<nn::Parameter*>& parameters, double factor);

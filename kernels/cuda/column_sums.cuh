@@ -1,7 +1,7 @@
 // Sums down the columns of a matrix [rows, columns]: per channel, in channels-last layout.
 #pragma once
 
-#include "kernels/cuda/gemm_tile.cuh"
+#include "kernels/cuda/splits.cuh"
 
 namespace engine::ENGINE_CUDA_NS {
 
@@ -46,7 +46,7 @@ void column_sums(Context& c, const T* x, float* y, std::int64_t rows, std::int64
   launch<column_sums_kernel<T>>(
       c, {{static_cast<unsigned>(tiles), static_cast<unsigned>(splits)}, {sum_columns, sum_rows}},
       {items * sizeof(T), items}, x, pointer<float>(partial), rows, columns, (rows + splits - 1) / splits);
-  sum_splits<float>(c, partial, nullptr, y, columns, splits, columns);
+  sum_splits<float>(c, partial, y, columns, splits);
 }
 
 }  // namespace engine::ENGINE_CUDA_NS

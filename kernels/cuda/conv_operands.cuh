@@ -151,6 +151,30 @@ struct Sources {
   }
 };
 
+/// b(tap and output channel, input channel) = w, which is [output channel, tap, input channel] in memory.
+template <class T, int V>
+struct TapWeights {
+  using Element = T;
+  static constexpr int vector = V;
+  static constexpr bool along_k = false;
+  struct Row {
+    const T* channel;  // null: outside
+  };
+
+  const T* p;
+  int taps, group_in, depth;
+  Divisor<std::uint32_t> by_group_out;
+
+  __device__ __forceinline__ Row row(int outer, int group) const {
+    return {outer < group_in ? p + static_cast<std::int64_t>(group) * depth * group_in + outer : nullptr};
+  }
+  __device__ __forceinline__ Vec<T, V> fetch(const Row& row, int k) const {
+    if (row.channel == nullptr || k >= depth) return {};
+    const auto [tap, out] = by_group_out(static_cast<std::uint32_t>(k));
+    return load<V>(row.channel + (static_cast<std::int64_t>(out) * taps + tap) * group_in, 0);
+  }
+};
+
 /// b(output pixel, tap and input channel) = x: the patches again, summed over pixels.
 template <class T, int V>
 struct PatchColumns {

@@ -4,27 +4,22 @@
 #include "kernels/cuda/conv_operands.cuh"
 #include "kernels/cuda/cudnn_convolution.h"
 #include "kernels/cuda/depthwise.h"
+#include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/ladder/steps.h"
 
 namespace engine::ENGINE_CUDA_NS {
 
-// y[pixel, o] = sum over taps and channels of x's patch times w[o, tap, channel], group by group.
+// y[pixel, o] = sum over taps and channels of x's patch times w[o, tap, channel], group by group. w is channels-last.
 template <class T>
 static void forward(Context& c, const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& bias,
                     const Tensor& y) {
-  Tensor packed = w;
-  if (g.taps > 1 && g.group_in > 1) {
-    packed = empty(c, w.shape(), w.dtype());
-    transpose_matrices(c, w.dtype(), w.raw(), packed.raw(), g.out_channels, g.group_in, g.taps);
-  }
   const int depth = g.taps * g.group_in;
-  const GemmOutput<T> out{pointer<T>(y), bias.defined() ? pointer<const T>(bias) : nullptr,
-                          nullptr,       g.out_channels,
-                          g.group_out,   y.numel()};
+  const GemmOutput<T> out{pointer<T>(y), bias.defined() ? pointer<const T>(bias) : nullptr, g.out_channels,
+                          g.group_out, y.numel()};
   constexpr int widest = static_cast<int>(16 / sizeof(T));
-  with_vector<T>(g.group_in % widest == 0 && aligned(pointer<T>(x), pointer<T>(packed)), [&](auto v) {
+  with_vector<T>(g.group_in % widest == 0 && aligned(pointer<T>(x), pointer<T>(w)), [&](auto v) {
     const Patches<T, v()> patches{pointer<const T>(x), g, static_cast<int>(g.out_pixels()), depth};
-    const MatrixOperand<T, v(), true> weights{pointer<const T>(packed), depth, std::int64_t{depth} * g.group_out,
+    const MatrixOperand<T, v(), true> weights{pointer<const T>(w), depth, std::int64_t{depth} * g.group_out,
                                               g.group_out, depth};
     gemm(c, "conv2d", patches, weights, out, g.out_pixels(), g.group_out, depth, g.groups,
          {static_cast<double>(x.bytes() + w.bytes() + y.bytes()), g.flops()});
@@ -37,13 +32,15 @@ Tensor conv2d(Context& c, const Tensor& x_any, const Tensor& w_any, const Tensor
   if (x_any.dtype() != w_any.dtype() || (bias.defined() && bias.dtype() != x_any.dtype()))
     throw UsageError("conv2d: x {}, w {} and bias must have one type", x_any.str(), w_any.str());
   const ConvGeometry g = conv_geometry("conv2d", x_any.shape(), w_any.shape(), shape, p);
-  const Tensor x = to_channels_last(c, x_any), w = to_plain(c, w_any);
+  const Tensor x = to_channels_last(c, x_any);
   Tensor y = empty_channels_last(c, shape, x.dtype());
-  if (conv2d_step(c, g, x, w, bias, y)) return y;
-  const bool own = bias.defined() || c.kernels.conv2d > 0;  // our kernels add the bias on the way
+  if (c.kernels.conv2d > 0 && conv2d_step(c, g, x, to_plain(c, w_any), bias, y)) return y;
+  const Tensor w = to_channels_last(c, w_any);
   if (g.depthwise())
     depthwise_forward(c, g, x, w, bias, y);
-  else if (own || !cudnn_forward(c, g, x, w, y, p))
+  else if (c.kernels.conv2d == 0 && cudnn_forward(c, x, w, y, p))
+    return bias.defined() ? add(c, y, bias.reshaped({bias.numel(), 1, 1})) : y;
+  else
     with_floating("conv2d", x, [&](auto sample) { forward<decltype(sample)>(c, g, x, w, bias, y); });
   return y;
 }

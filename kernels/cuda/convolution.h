@@ -1,5 +1,5 @@
 // Convolution, as ops.def declares it: implicit GEMM on channels-last images, and direct kernels where each channel is
-// a group of its own. Results are channels-last, gradients of weights plain.
+// a group of its own. Results are channels-last, gradients of weights in the layout of the weight.
 #pragma once
 
 #include "kernels/cuda/layout.h"

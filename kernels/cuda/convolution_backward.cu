@@ -11,37 +11,28 @@ static Cost cost_of(const ConvGeometry& g, const Tensor& a, const Tensor& b, con
   return {static_cast<double>(a.bytes() + b.bytes() + c.bytes()), g.flops()};
 }
 
-// dx[pixel, c] = sum over taps and output channels of dy where the tap came from, times w[o, c, tap].
+// dx[pixel, c] = sum over taps and output channels of dy where the tap came from, times w[o, tap, c]. w is channels-last.
 template <class T>
 static void input_gradient(Context& c, const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& dx) {
-  Tensor packed = w;
-  if (g.taps > 1) {  // [group, tap, o, c]
-    packed = empty(c, w.shape(), w.dtype());
-    transpose_matrices(c, w.dtype(), w.raw(), packed.raw(), g.groups, std::int64_t{g.group_out} * g.group_in, g.taps);
-  }
   if (dx.numel() == 0) return;
   const int depth = g.taps * g.group_out;
-  const GemmOutput<T> out{pointer<T>(dx), nullptr, nullptr, g.channels, g.group_in, dx.numel()};
+  const GemmOutput<T> out{pointer<T>(dx), nullptr, g.channels, g.group_in, dx.numel()};
   constexpr int widest = static_cast<int>(16 / sizeof(T));
   const bool fits =
-      g.group_in % widest == 0 && g.group_out % widest == 0 && aligned(pointer<T>(dy), pointer<T>(packed));
+      g.group_in % widest == 0 && g.group_out % widest == 0 && aligned(pointer<T>(dy), pointer<T>(w));
   with_vector<T>(fits, [&](auto v) {
     const Sources<T, v()> sources(pointer<const T>(dy), g);
-    const MatrixOperand<T, v(), false> weights{pointer<const T>(packed), g.group_in, std::int64_t{depth} * g.group_in,
-                                               g.group_in, depth};
+    const TapWeights<T, v()> weights{pointer<const T>(w), g.taps, g.group_in, depth, g.by_group_out};
     gemm(c, "conv2d_backward", sources, weights, out, sources.pixels(), g.group_in, depth, g.groups,
          cost_of(g, w, dy, dx));
   });
 }
 
-// dw[o, tap, c] = sum over pixels of dy[pixel, o] times the patch of x at that pixel; f32.
+// dw[o, tap, c] = sum over pixels of dy[pixel, o] times the patch of x at that pixel; f32, channels-last.
 template <class T>
 static void weight_gradient(Context& c, const ConvGeometry& g, const Tensor& x, const Tensor& dy, const Tensor& dw) {
-  const bool packs = g.taps > 1 && g.group_in > 1;
-  const Tensor packed = packs ? empty(c, dw.shape(), dw.dtype()) : dw;
   const int columns = g.taps * g.group_in, pixels = static_cast<int>(g.out_pixels());
-  const GemmOutput<float> out{pointer<float>(packed), nullptr, nullptr, columns,
-                              std::int64_t{columns} * g.group_out, dw.numel()};
+  const GemmOutput<float> out{pointer<float>(dw), nullptr, columns, std::int64_t{columns} * g.group_out, dw.numel()};
   constexpr int widest = static_cast<int>(16 / sizeof(T));
   const bool fits = g.group_in % widest == 0 && g.group_out % widest == 0 && aligned(pointer<T>(x), pointer<T>(dy));
   with_vector<T>(fits, [&](auto v) {
@@ -50,7 +41,6 @@ static void weight_gradient(Context& c, const ConvGeometry& g, const Tensor& x, 
     const PatchColumns<T, v()> patches{pointer<const T>(x), g, pixels, columns};
     gemm(c, "conv2d_backward", gradients, patches, out, g.group_out, columns, pixels, g.groups, cost_of(g, x, dy, dw));
   });
-  if (packs) transpose_matrices(c, dw.dtype(), packed.raw(), dw.raw(), g.out_channels, g.taps, g.group_in);
 }
 
 Conv2dGrads conv2d_backward(Context& c, const Tensor& x_any, const Tensor& w_any, const Tensor& dy_any,
@@ -61,7 +51,7 @@ Conv2dGrads conv2d_backward(Context& c, const Tensor& x_any, const Tensor& w_any
     throw UsageError("conv2d_backward: x {}, w {} and dy {} must have one type", x_any.str(), w_any.str(),
                      dy_any.str());
   const ConvGeometry g = conv_geometry("conv2d_backward", x_any.shape(), w_any.shape(), shape, p);
-  const Tensor w = to_plain(c, w_any);
+  const Tensor w = to_channels_last(c, w_any);
   Conv2dGrads grads;
   with_floating("conv2d_backward", x_any, [&](auto sample) {
     using T = decltype(sample);
@@ -70,16 +60,17 @@ Conv2dGrads conv2d_backward(Context& c, const Tensor& x_any, const Tensor& w_any
       grads.dx = empty_channels_last(c, x_any.shape(), x_any.dtype());
       if (g.depthwise())
         depthwise_input_gradient(c, g, w, dy, grads.dx);
-      else if (!cudnn_input_gradient(c, g, w, dy, grads.dx, p))
+      else if (!cudnn_input_gradient(c, w, dy, grads.dx, p))
         input_gradient<T>(c, g, w, dy, grads.dx);
     }
     if (needs.dw) {
       const Tensor x = to_channels_last(c, x_any);
-      grads.dw = empty(c, w.shape(), DType::f32);
+      grads.dw = empty_like(c, w, w.shape(), DType::f32);
       if (g.depthwise())
         depthwise_weight_gradient(c, g, x, dy, grads.dw);
-      else if (!cudnn_weight_gradient(c, g, x, dy, grads.dw, p))
+      else if (!cudnn_weight_gradient(c, x, dy, grads.dw, p))
         weight_gradient<T>(c, g, x, dy, grads.dw);
+      grads.dw = in_layout_of(c, grads.dw, w_any);
     }
     if (needs.db) {
       grads.db = empty(c, {g.out_channels}, DType::f32);

@@ -41,6 +41,7 @@ class CudaBackend final : public Backend {
     return ENGINE_CUDA_NS::transform_pictures(context_, packed, batch);
   }
   std::unique_ptr<Upload> make_upload() override { return std::make_unique<gpu::PinnedUpload>(context_); }
+  Tensor as_conv_weight(const Tensor& weight) override { return to_channels_last(context_, weight); }
   bool can_record() const override { return true; }
   std::unique_ptr<Recording> begin_recording() override { return std::make_unique<gpu::Recorder>(context_); }
   std::vector<std::pair<std::string, std::string>> libraries() const override {
@@ -74,11 +75,8 @@ gpu::Context& device_context() {
 }
 
 #ifdef __CUDACC__
-// Never freed.
-static void* lasting_memory(std::size_t bytes) {
-  const auto* memory = new Tensor(device_context().empty({static_cast<std::int64_t>(bytes)}, DType::u8));
-  return memory->raw();
-}
+// Never freed. Not a tensor's: libraries want it aligned to 256 bytes.
+static void* lasting_memory(std::size_t bytes) { return device_context().runtime().allocate(bytes); }
 
 void register_cuda_backend(const gpu::CudaOptions& options) {
   void* const stream = device_context().compute().handle;

@@ -33,38 +33,25 @@ static void run(Context& c, const Plan& plan, const Tensor& x, const Tensor& w, 
   runs->run(plan, x.raw(), w.raw(), y.raw(), workspace.raw());
 }
 
-// cuDNN's weights are [O, KH, KW, C]: another order only where there is more than one tap and one channel.
-static bool reorders(const ConvGeometry& g) { return g.taps > 1 && g.group_in > 1; }
-static Tensor taps_first(Context& c, const ConvGeometry& g, const Tensor& w) {
-  if (!reorders(g)) return w;
-  Tensor packed = empty(c, w.shape(), w.dtype());
-  transpose_matrices(c, w.dtype(), w.raw(), packed.raw(), g.out_channels, g.group_in, g.taps);
-  return packed;
-}
-
-bool cudnn_forward(Context& c, const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& y,
+bool cudnn_forward(Context& c, const Tensor& x, const Tensor& w, const Tensor& y,
                    const Conv2dParams& p) {
   const Plan* found = plan(Direction::forward, x, w, y, p);
-  if (found) run(c, *found, x, taps_first(c, g, w), y);
+  if (found) run(c, *found, x, w, y);
   return found != nullptr;
 }
 
-bool cudnn_input_gradient(Context& c, const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& dx,
-                          const Conv2dParams& p) {
+bool cudnn_input_gradient(Context& c, const Tensor& w, const Tensor& dy, const Tensor& dx, const Conv2dParams& p) {
   const Plan* found = plan(Direction::data_gradient, dx, w, dy, p);
-  if (found) run(c, *found, dx, taps_first(c, g, w), dy);
+  if (found) run(c, *found, dx, w, dy);
   return found != nullptr;
 }
 
-bool cudnn_weight_gradient(Context& c, const ConvGeometry& g, const Tensor& x, const Tensor& dy, const Tensor& dw,
-                           const Conv2dParams& p) {
+bool cudnn_weight_gradient(Context& c, const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dParams& p) {
   // Beside 16 bits, no engine writes f32: what it wrote is cast.
-  const Tensor narrow = x.dtype() == dw.dtype() ? dw : empty(c, dw.shape(), x.dtype());
+  const Tensor narrow = x.dtype() == dw.dtype() ? dw : empty_like(c, dw, dw.shape(), x.dtype());
   const Plan* found = plan(Direction::weight_gradient, x, narrow, dy, p);
   if (!found) return false;
-  const Tensor packed = reorders(g) ? empty(c, dw.shape(), x.dtype()) : narrow;
-  run(c, *found, x, packed, dy);
-  if (reorders(g)) transpose_matrices(c, x.dtype(), packed.raw(), narrow.raw(), g.out_channels, g.taps, g.group_in);
+  run(c, *found, x, narrow, dy);
   if (narrow.storage() != dw.storage()) cast_into(c, narrow, dw);
   return true;
 }

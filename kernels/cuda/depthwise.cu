@@ -128,7 +128,7 @@ void depthwise_weight_gradient(Context& c, const ConvGeometry& g, const Tensor& 
         c, {{static_cast<unsigned>(tiles), static_cast<unsigned>(splits)}, {sum_columns, sum_rows}}, cost,
         pointer<const T>(x), pointer<const T>(dy), pointer<float>(partial), static_cast<int>(pixels),
         static_cast<int>((pixels + splits - 1) / splits), g);
-    sum_splits<float>(c, partial, nullptr, pointer<float>(packed), dw.numel(), splits, dw.numel());
+    sum_splits<float>(c, partial, pointer<float>(packed), dw.numel(), splits);
   });
   if (g.taps > 1) transpose_matrices(c, dw.dtype(), packed.raw(), dw.raw(), 1, g.taps, g.channels);
 }

@@ -13,8 +13,10 @@
 #include <algorithm>
 
 #include "kernels/cuda/divisor.h"
+#include "kernels/cuda/last_block.cuh"
 #include "kernels/cuda/layout.h"
 #include "kernels/cuda/map.cuh"
+#include "kernels/cuda/splits.cuh"
 
 namespace engine::ENGINE_CUDA_NS {
 
@@ -23,14 +25,20 @@ constexpr int gemm_rows = 8, gemm_columns = 4;  // a thread's part of a tile: 12
 
 using Quad = Vec<float, 4>;
 
-/// Where a product goes: y[m * stride + n], group after group at group_stride. Blocks that share a tile (split k) leave
-/// their sums in `partial`, one copy of y a split.
+/// Where a product goes: y[m * stride + n], group after group at group_stride.
 template <class T>
 struct GemmOutput {
   T* y;
   const T* bias;  ///< of each column, or null
-  float* partial;
   std::int64_t stride, group_stride, size;
+};
+
+/// Blocks that share a tile, each with a part of k, leave their sums in `partial`, [split] of what y holds. The last of
+/// `at_once` neighbours adds theirs, the last of those that do adds what they found: always in the same order.
+struct GemmSplits {
+  float* partial;
+  unsigned* counters;  ///< (count + at_once - 1) / at_once and one more for each tile of each group
+  int count, at_once;
 };
 
 /// A thread's share of carrying tiles of `Extent` outer indices from global to shared memory. Numbers wait in registers
@@ -90,7 +98,8 @@ struct GemmStage {
 /// holds more addresses than that.
 template <int M, int N, class A, class B, class T>
 __global__ void __launch_bounds__(M* N / 32, (A::vector > 1 ? 512 : 256) / (M * N / 32))
-    gemm_kernel(A a, B b, GemmOutput<T> y, int m, int n, int k, int k_per_split, int column_tiles) {
+    gemm_kernel(A a, B b, GemmOutput<T> y, GemmSplits splits, int m, int n, int k, int k_per_split,
+                int column_tiles) {
   constexpr int threads = M * N / (gemm_rows * gemm_columns), across = N / gemm_columns;
   // One quad more than a row needs: vectors along k then reach other banks from row to row.
   SHARED(Quad, tile_a, [2][gemm_depth][M / 4 + 1]);
@@ -143,86 +152,102 @@ __global__ void __launch_bounds__(M* N / 32, (A::vector > 1 ? 512 : 256) / (M * 
 
   const int column = first_column + tx * gemm_columns;
   const bool whole = column + gemm_columns <= n && y.stride % 4 == 0 && y.group_stride % 4 == 0 && y.size % 4 == 0;
+  // f(row of `sum`, where it goes)
+  const auto each_row = [&](auto&& f) {
 #pragma unroll
-  for (int i = 0; i < gemm_rows; ++i) {
-    const int row = first_row + i / 4 * (M / 2) + ty * 4 + i % 4;
-    const int place = row < m ? a.place(row) : -1;
-    if (place < 0) continue;
-    const std::int64_t to = group * y.group_stride + place * y.stride + column;
-    if (y.partial != nullptr) {
-      float* out = y.partial + split * y.size + to;
+    for (int i = 0; i < gemm_rows; ++i) {
+      const int row = first_row + i / 4 * (M / 2) + ty * 4 + i % 4;
+      const int place = row < m ? a.place(row) : -1;
+      if (place >= 0) f(i, group * y.group_stride + place * y.stride + column);
+    }
+  };
+  const auto leave = [&](int of_split) {
+    float* const part = splits.partial + of_split * y.size;
+    each_row([&](int i, std::int64_t to) {
       if (whole) {
-        store<4>(out, 0, Quad{{sum[i][0], sum[i][1], sum[i][2], sum[i][3]}});
+        store<4>(part + to, 0, Quad{{sum[i][0], sum[i][1], sum[i][2], sum[i][3]}});
       } else {
 #pragma unroll
         for (int j = 0; j < gemm_columns; ++j)
-          if (column + j < n) out[j] = sum[i][j];
+          if (column + j < n) part[to + j] = sum[i][j];
       }
-    } else {
-      Vec<T, 4> out;
+    });
+  };
+  const auto add = [&](int first, int end, int step) {
 #pragma unroll
-      for (int j = 0; j < gemm_columns; ++j) {
-        const bool add = y.bias != nullptr && column + j < n;
-        out.v[j] = stored<T>(sum[i][j] + (add ? static_cast<float>(number(y.bias[group * n + column + j])) : 0.0f));
-      }
-      if (whole) {
-        store<4>(y.y + to, 0, out);
-      } else {
+    for (int i = 0; i < gemm_rows; ++i)
 #pragma unroll
-        for (int j = 0; j < gemm_columns; ++j)
-          if (column + j < n) y.y[to + j] = out.v[j];
-      }
+      for (int j = 0; j < gemm_columns; ++j) sum[i][j] = 0;
+    for (int s = first; s < end; s += step) {
+      const float* const part = splits.partial + s * y.size;
+      each_row([&](int i, std::int64_t to) {
+        if (whole) {
+          const Quad q = load<4>(part + to, 0);
+#pragma unroll
+          for (int j = 0; j < gemm_columns; ++j) sum[i][j] += q.v[j];
+        } else {
+#pragma unroll
+          for (int j = 0; j < gemm_columns; ++j)
+            if (column + j < n) sum[i][j] += part[to + j];
+        }
+      });
+    }
+  };
+  if (splits.count > 1) {
+    const int teams = (splits.count + splits.at_once - 1) / splits.at_once, team = split / splits.at_once;
+    const int first = team * splits.at_once;
+    const int end = first + splits.at_once < splits.count ? first + splits.at_once : splits.count;
+    unsigned* const counters = splits.counters + (group * static_cast<int>(gridDim.x) + tile) * (teams + 1);
+    leave(split);
+    if (!last_of_blocks(counters + team, end - first)) return;
+    add(first, end, 1);
+    if (teams > 1) {
+      leave(first);
+      if (!last_of_blocks(counters + teams, teams)) return;
+      add(0, splits.count, splits.at_once);
     }
   }
-}
-
-/// y[i] = sum over the splits, in their order, of partial[split][i], + bias[i % columns].
-template <class T>
-__global__ void __launch_bounds__(256)
-    sum_splits_kernel(const float* __restrict__ partial, const T* __restrict__ bias, T* __restrict__ y, std::int64_t n,
-                      int splits, std::int64_t columns) {
-  for (std::int64_t i = global_thread(); i < n; i += global_threads()) {
-    float sum = 0;
-    for (int s = 0; s < splits; ++s) sum += partial[s * n + i];
-    if (bias != nullptr) sum += number(bias[i % columns]);
-    y[i] = stored<T>(sum);
-  }
-}
-
-template <class T>
-void sum_splits(Context& c, const Tensor& partial, const T* bias, T* y, std::int64_t n, int splits,
-                std::int64_t columns) {
-  const Cost cost{static_cast<double>(partial.bytes()) + static_cast<double>(n) * sizeof(T),
-                  static_cast<double>(partial.numel())};
-  launch<sum_splits_kernel<T>>(c, c.grid_stride(n), cost, pointer<const float>(partial), bias, y, n, splits, columns);
-}
-
-/// Into how many parts to cut `length` so that `blocks` times as many blocks fill the device; each keeps `least`.
-inline int splits_for(const Context& c, std::int64_t blocks, std::int64_t length, std::int64_t least) {
-  const std::int64_t wanted = 2 * c.properties().multiprocessors / std::max<std::int64_t>(blocks, 1);
-  return static_cast<int>(std::max<std::int64_t>(1, std::min({wanted, length / least, std::int64_t{128}})));
+  each_row([&](int i, std::int64_t to) {
+    Vec<T, 4> out;
+#pragma unroll
+    for (int j = 0; j < gemm_columns; ++j) {
+      const bool biased = y.bias != nullptr && column + j < n;
+      out.v[j] = stored<T>(sum[i][j] + (biased ? static_cast<float>(number(y.bias[group * n + column + j])) : 0.0f));
+    }
+    if (whole) {
+      store<4>(y.y + to, 0, out);
+    } else {
+#pragma unroll
+      for (int j = 0; j < gemm_columns; ++j)
+        if (column + j < n) y.y[to + j] = out.v[j];
+    }
+  });
 }
 
 template <int M, int N, class A, class B, class T>
-void launch_gemm(Context& c, const A& a, const B& b, GemmOutput<T> y, std::int64_t m, std::int64_t n, std::int64_t k,
-                 std::int64_t groups, const Cost& cost) {
+void launch_gemm(Context& c, const A& a, const B& b, const GemmOutput<T>& y, std::int64_t m, std::int64_t n,
+                 std::int64_t k, std::int64_t groups, const Cost& cost) {
   const std::int64_t column_tiles = (n + N - 1) / N, tiles = (m + M - 1) / M * column_tiles;
   const std::int64_t k_tiles = (k + gemm_depth - 1) / gemm_depth;
   // Fewer than eight tiles of k a block do not pay for the second pass.
   const int wanted = splits_for(c, tiles * groups, k_tiles, 8);
   const std::int64_t per_split = (k_tiles + wanted - 1) / wanted;
   const int splits = wanted == 1 ? 1 : static_cast<int>((k_tiles + per_split - 1) / per_split);
+  // Up to so many parts are read one after the other.
+  GemmSplits shared{nullptr, nullptr, splits, std::min(splits, 16)};
   Tensor partial;
+  double moved = cost.bytes;
   if (splits > 1) {
     partial = empty(c, {splits, y.size}, DType::f32);
-    y.partial = pointer<float>(partial);
+    shared.partial = pointer<float>(partial);
+    shared.counters = c.counters(tiles * groups * ((splits + shared.at_once - 1) / shared.at_once + 1));
+    moved += 2.0 * static_cast<double>(partial.bytes());
   }
   const LaunchShape shape{{static_cast<unsigned>(tiles), static_cast<unsigned>(splits), static_cast<unsigned>(groups)},
                           M * N / (gemm_rows * gemm_columns)};
-  launch<gemm_kernel<M, N, A, B, T>>(c, shape, cost, a, b, y, static_cast<int>(m), static_cast<int>(n),
-                                     static_cast<int>(k), static_cast<int>(per_split * gemm_depth),
-                                     static_cast<int>(column_tiles));
-  if (splits > 1) sum_splits<T>(c, partial, y.bias, y.y, y.size, splits, y.stride);
+  launch<gemm_kernel<M, N, A, B, T>>(c, shape, {moved, cost.flops}, a, b, y, shared, static_cast<int>(m),
+                                     static_cast<int>(n), static_cast<int>(k),
+                                     static_cast<int>(per_split * gemm_depth), static_cast<int>(column_tiles));
 }
 
 /// Large tiles, which read less, where there are enough of them to fill the device; narrow ones for few columns.

@@ -14,7 +14,7 @@ void set_cublas(gpu::cublas::Multiplier* multiplier) { library = multiplier; }
 
 // False, and nothing done, where cuBLAS does not compute it.
 static bool multiply_by_library(const Tensor& a, const Tensor& b, const Tensor& y, std::int64_t k, bool transpose_a,
-                                bool transpose_b) {
+                                bool transpose_b, bool strict) {
   using gpu::cublas::DataType;
   const std::int64_t m = y.dim(0), n = y.dim(1), longest = std::max({m, n, k});
   if (!library || std::min({m, n, k}) == 0 || longest > std::numeric_limits<int>::max()) return false;
@@ -22,7 +22,7 @@ static bool multiply_by_library(const Tensor& a, const Tensor& b, const Tensor& 
   if (t != DType::f32 && t != DType::f16 && t != DType::bf16) return false;
   const DataType type = t == DType::f32 ? DataType::f32 : t == DType::f16 ? DataType::f16 : DataType::bf16;
   return library->multiply({a.raw(), b.raw(), y.raw(), static_cast<int>(m), static_cast<int>(n), static_cast<int>(k),
-                            transpose_a, transpose_b, type});
+                            transpose_a, transpose_b, type, strict});
 }
 
 template <class T, int V, bool along_k>
@@ -34,7 +34,7 @@ template <class T, int V>
 static void multiply(Context& c, const Tensor& a, const Tensor& b, const Tensor& y, std::int64_t k, bool transpose_a,
                      bool transpose_b) {
   const std::int64_t m = y.dim(0), n = y.dim(1);
-  const GemmOutput<T> out{pointer<T>(y), nullptr, nullptr, n, 0, m * n};
+  const GemmOutput<T> out{pointer<T>(y), nullptr, n, 0, m * n};
   const Cost cost{static_cast<double>(a.bytes() + b.bytes() + y.bytes()),
                   2.0 * static_cast<double>(y.numel()) * static_cast<double>(k)};
   const auto with_right = [&](const auto& left) {
@@ -49,7 +49,7 @@ static void multiply(Context& c, const Tensor& a, const Tensor& b, const Tensor&
     with_right(operand<T, V, true>(a, m, k));
 }
 
-Tensor matmul(Context& c, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+Tensor matmul(Context& c, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b, bool strict) {
   if (a.shape().rank() != 2 || b.shape().rank() != 2)
     throw UsageError("matmul: expected two matrices, found {} and {}", a.shape().str(), b.shape().str());
   if (a.dtype() != b.dtype()) throw UsageError("matmul: {} and {} differ in type", a.str(), b.str());
@@ -60,7 +60,7 @@ Tensor matmul(Context& c, const Tensor& a, const Tensor& b, bool transpose_a, bo
                      b.shape().str(), transpose_b ? "^T" : "");
   Tensor y = empty(c, {m, n}, a.dtype());
   if (matmul_step(c, a, b, y, transpose_a, transpose_b)) return y;
-  if (c.kernels.matmul == 0 && multiply_by_library(a, b, y, k, transpose_a, transpose_b)) return y;
+  if (c.kernels.matmul == 0 && multiply_by_library(a, b, y, k, transpose_a, transpose_b, strict)) return y;
   with_floating("matmul", a, [&](auto sample) {
     using T = decltype(sample);
     constexpr int vector = static_cast<int>(16 / sizeof(T));

@@ -10,6 +10,7 @@ namespace engine::ENGINE_CUDA_NS {
 /// its use.
 void set_cublas(gpu::cublas::Multiplier* multiplier);
 
-Tensor matmul(Context& c, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b);
+/// `strict`: f32 factors are taken as they are, whatever --tf32 allows.
+Tensor matmul(Context& c, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b, bool strict = false);
 
 }  // namespace engine::ENGINE_CUDA_NS

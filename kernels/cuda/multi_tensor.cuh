@@ -12,7 +12,7 @@ namespace engine::ENGINE_CUDA_NS {
 constexpr int piece_size = 2048;
 constexpr int piece_threads = 256;
 
-/// A row of the table. Arrays lie in plain layout; those an operation does not use are null.
+/// A row of the table. Arrays lie in one layout; those an operation does not use are null.
 template <class T>
 struct MultiTensorRow {
   T* param;

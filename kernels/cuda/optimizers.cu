@@ -111,9 +111,13 @@ static void launch_step(Context& c, const PieceTable<MultiTensorRow<T>>& table, 
                                             pointer<const MultiTensorRow<T>>(rows), table.rows(), step);
 }
 
-static void check_type_and_layout(std::string_view op, const Tensor& t, DType dtype) {
+static void check_type(std::string_view op, const Tensor& t, DType dtype) {
   if (t.dtype() != dtype) throw UsageError("{}: {} is not of type {}", op, t.str(), name_of(dtype));
-  if (channels_last(t)) throw UsageError("{}: parameters and their state have plain layout, found {}", op, t.str());
+}
+static void check_state(std::string_view op, const Tensor& state, const Tensor& param) {
+  check_type(op, state, param.dtype());
+  if (!same_layout(state, param))
+    throw UsageError("{}: the state {} has another layout than its parameter {}", op, state.str(), param.str());
 }
 
 // `moved`: arrays read or written once each.
@@ -125,12 +129,12 @@ static void update(Context& c, std::string_view op, const std::vector<OptimizerS
   with_floating(op, slots[0].param, [&](auto sample) {
     using T = decltype(sample);
     PieceTable<MultiTensorRow<T>> table;
-    std::vector<Tensor> grads;  // in plain layout
+    std::vector<Tensor> grads;  // in the layout of their parameters
     for (const OptimizerSlot& s : slots) {
-      check_type_and_layout(op, s.param, slots[0].param.dtype());
-      if (uses_m) check_type_and_layout(op, s.m, s.param.dtype());
-      if (uses_v) check_type_and_layout(op, s.v, s.param.dtype());
-      check_type_and_layout(op, grads.emplace_back(to_plain(c, s.grad)), s.param.dtype());
+      check_type(op, s.param, slots[0].param.dtype());
+      if (uses_m) check_state(op, s.m, s.param);
+      if (uses_v) check_state(op, s.v, s.param);
+      check_state(op, grads.emplace_back(in_layout_of(c, s.grad, s.param)), s.param);
       table.add({pointer<T>(s.param), pointer<const T>(grads.back()), uses_m ? pointer<T>(s.m) : nullptr,
                  uses_v ? pointer<T>(s.v) : nullptr, s.param.numel(), 0, static_cast<float>(s.lr),
                  static_cast<float>(s.weight_decay)});
@@ -176,11 +180,11 @@ void ema_(Context& c, const std::vector<Tensor>& averages, const std::vector<Ten
   with_floating("ema_", averages[0], [&](auto sample) {
     using T = decltype(sample);
     PieceTable<MultiTensorRow<T>> table;
-    std::vector<Tensor> plain;
+    std::vector<Tensor> added;  // in the layout of their averages
     for (std::size_t i = 0; i < averages.size(); ++i) {
-      check_type_and_layout("ema_", averages[i], averages[0].dtype());
-      check_type_and_layout("ema_", plain.emplace_back(to_plain(c, values[i])), averages[0].dtype());
-      table.add({pointer<T>(averages[i]), pointer<const T>(plain.back()), nullptr, nullptr, averages[i].numel(), 0, 0, 0});
+      check_type("ema_", averages[i], averages[0].dtype());
+      check_state("ema_", added.emplace_back(in_layout_of(c, values[i], averages[i])), averages[i]);
+      table.add({pointer<T>(averages[i]), pointer<const T>(added.back()), nullptr, nullptr, averages[i].numel(), 0, 0, 0});
     }
     launch_step(c, table, EmaStep{rounded(decay), rounded(1.0 - decay)}, 3, 3);
   });
@@ -220,6 +224,7 @@ __global__ void __launch_bounds__(piece_threads)
                 T* __restrict__ norm, float* __restrict__ factor) {
   SHARED(double, partial, [piece_threads]);
   double sum = 0.0;
+#pragma unroll 4
   for (std::int64_t i = threadIdx.x; i < pieces; i += piece_threads) sum += sums[i];
   partial[threadIdx.x] = sum;
   __syncthreads();

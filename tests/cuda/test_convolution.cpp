@@ -7,7 +7,7 @@ void check_forward(DType type, const ConvCase& k, bool last) {
   const Tensor x = test::normal(k.x, type, 70), w = test::normal(k.w, type, 71);
   const Tensor bias = k.w[0] % 2 == 0 ? test::normal({k.w[0]}, type, 72) : Tensor();
   const Tensor on = bias.defined() ? on_device(bias) : Tensor();
-  const Tensor y = device::conv2d(context(), on_device(x, last), on_device(w), on, k.p);
+  const Tensor y = device::conv2d(context(), on_device(x, last), on_device(w, last && device::has_channels_last(k.w)), on, k.p);
   CHECK(device::channels_last(y) == device::has_channels_last(y.shape()));
   check_sum(y, reference().conv2d(x, w, bias, k.p), k.w[1] * k.w[2] * k.w[3]);
 }

@@ -1,3 +1,4 @@
+#include "kernels/cuda_on_cpu/runtime_emulated.h"
 #include "tests/cuda/products.h"
 
 using test::check_product;
@@ -21,6 +22,15 @@ TEST_CASE("matmul sums long products over several blocks, with the same bits eac
       for (const bool transpose : {false, true}) check_product(type, 9, 16, k, transpose, !transpose);
   const Tensor a = on_device(test::normal({9, 2048}, DType::f32, 62)),
                b = on_device(test::normal({2048, 8}, DType::f32, 63));
+  CHECK(test::same_bits(to_reference(device::matmul(context(), a, b, false, false)),
+                        to_reference(device::matmul(context(), a, b, false, false))));
+}
+
+TEST_CASE("matmul on a large device sums parts of parts, tile by tile") {
+  const emulator::DeviceSize large(20, 1024);
+  for (const DType type : {DType::f32, DType::f16}) check_product(type, 70, 40, 2570, false, true);
+  const Tensor a = on_device(test::normal({70, 2570}, DType::f32, 64)),
+               b = on_device(test::normal({2570, 37}, DType::f32, 65));
   CHECK(test::same_bits(to_reference(device::matmul(context(), a, b, false, false)),
                         to_reference(device::matmul(context(), a, b, false, false))));
 }

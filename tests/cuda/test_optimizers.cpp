@@ -24,12 +24,13 @@ std::vector<OptimizerSlot> slots(DType type) {
   return out;
 }
 
-// The same on the device; gradients in channels-last layout where they have one.
-std::vector<OptimizerSlot> slots_on_device(const std::vector<OptimizerSlot>& from) {
+// The same on the device; parameters or else their gradients in channels-last layout, where they have one.
+std::vector<OptimizerSlot> slots_on_device(const std::vector<OptimizerSlot>& from, bool last = false) {
   std::vector<OptimizerSlot> out = from;
   for (OptimizerSlot& s : out) {
-    for (Tensor* t : {&s.param, &s.m, &s.v}) *t = test::on_device(*t);
-    s.grad = test::on_device(s.grad, device::has_channels_last(s.grad.shape()));
+    const bool has = device::has_channels_last(s.grad.shape());
+    for (Tensor* t : {&s.param, &s.m, &s.v}) *t = test::on_device(*t, has && last);
+    s.grad = test::on_device(s.grad, has && !last);
   }
   return out;
 }
@@ -37,9 +38,11 @@ std::vector<OptimizerSlot> slots_on_device(const std::vector<OptimizerSlot>& fro
 // f(backend or device, slots) updates in place; both must agree in every array the operation uses.
 template <class OnDevice, class OnReference>
 void check_step(bool uses_m, bool uses_v, OnDevice&& step, OnReference&& truth) {
-  for (const DType type : test::floating) {
+  for (const auto& [type, last] : {std::pair(DType::f32, false), std::pair(DType::f32, true), std::pair(DType::f16, false),
+                                   std::pair(DType::bf16, true)}) {
     CAPTURE(name_of(type));
-    const std::vector<OptimizerSlot> expected = slots(type), found = slots_on_device(slots(type));
+    CAPTURE(last);
+    const std::vector<OptimizerSlot> expected = slots(type), found = slots_on_device(slots(type), last);
     const std::uint64_t version = found[0].param.storage()->version;
     step(found);
     truth(expected);
@@ -63,6 +66,14 @@ TEST_CASE("sgd_ equals the reference: plain, momentum, Nesterov, dampening, firs
     CAPTURE(p.first_step);
     check_step(p.momentum != 0.0, false, [&](const auto& s) { device::sgd_(context(), s, p); },
                [&](const auto& s) { reference().sgd_(s, p); });
+  }
+}
+
+TEST_CASE("State in another layout than its parameter is refused") {
+  for (const bool last : {false, true}) {
+    std::vector<OptimizerSlot> s = slots_on_device(slots(DType::f32), last);
+    s[4].m = test::on_device(test::normal({19, 3, 3, 3}, DType::f32, 1), !last);
+    CHECK_THROWS_WITH_AS(device::sgd_(context(), s, {0.9, 0.0, false, false}), doctest::Contains("another layout"), UsageError);
   }
 }
 
