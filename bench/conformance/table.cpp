@@ -9,11 +9,11 @@ namespace {
 
 constexpr const char* heading =
     "# Operations\n\n"
-    "Written by `engine_train ops --markdown`; a test compares. Contracts stand in `kernels/ops.def`. Both backends "
+    "Written by `engine_train ops --markdown`; a test compares. Contracts stand in `kernels/ops.def`. All backends "
     "implement\n"
     "every operation, forward and backward: a missing one does not link. `reference` computes in double and holds f64, "
     "f32,\n"
-    "f16 and bf16; `cpu` computes in f32.\n\n"
+    "f16 and bf16; `cpu` computes in f32, `cuda` and `cuda-emulated` in f32, f16 and bf16 (`tests/cuda`).\n\n"
     "Each case compares `cpu` in f32 with `reference` in f64, in plain and blocked layouts, bit for bit run to run; "
     "every\n"
     "operation is also made wrong on purpose, and its case must notice (`tests/kernels`). \"gradients\" are configs "

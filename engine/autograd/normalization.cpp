@@ -33,8 +33,9 @@ Variable batch_norm_train(const Variable& x, const Variable& residual, const Var
                                                             update.mean, update.var, p);
   return Tape::result(r.y, {&x, &residual, &weight, &bias}, [&] {
     return [to = Destinations(x, residual, weight, bias), x = x.value(), mask = kept_mask(r.y, residual, p),
-            weight = weight.value(), mean = r.mean, inv_std = r.inv_std, shift = r.shift, p](const Tensor& dy) {
-      to.accumulate(backend_of(dy).batch_norm_train_backward(x, mask, weight, mean, inv_std, shift, dy,
+            weight = weight.value(), mean = r.mean, inv_std = r.inv_std, shift = r.shift,
+            p](const Tensor& dy, const Tensor& more) {
+      to.accumulate(backend_of(dy).batch_norm_train_backward(x, mask, weight, mean, inv_std, shift, dy, more,
                                                              to.residual != nullptr, p));
     };
   });

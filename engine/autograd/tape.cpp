@@ -25,11 +25,20 @@ void Gradient::accumulate(const Tensor& d) {
     value = d;
     return;
   }
+  if (takes_two && !more.defined()) {
+    more = d;
+    return;
+  }
   // A gradient may be shared with a sibling (the two inputs of an addition): only a sole owner is written in place.
   if (value.storage().use_count() == 1)
     backend_of(value).accumulate_(value, d);
   else
     value = backend_of(value).add(value, d);
+}
+
+void Gradient::join() {
+  takes_two = false;
+  if (more.defined()) accumulate(std::exchange(more, {}));
 }
 
 void Gradient::unshare() {
@@ -77,7 +86,14 @@ Tape* Tape::current() { return tape_of_thread; }
 void Tape::record(Variable& output, BackwardFunction backward) {
   output.gradient_ = std::make_shared<Gradient>();
   if (mode_ == Notes::dropped) return;
-  notes_.push_back({output.gradient_, std::move(backward), current_layer()});
+  notes_.push_back({output.gradient_, std::move(backward), {}, current_layer()});
+}
+
+void Tape::record(Variable& output, BackwardOfTwo backward) {
+  output.gradient_ = std::make_shared<Gradient>();
+  output.gradient_->takes_two = true;
+  if (mode_ == Notes::dropped) return;
+  notes_.push_back({output.gradient_, {}, std::move(backward), current_layer()});
 }
 
 void Tape::backward(const Variable& root, Tensor seed) {
@@ -93,12 +109,16 @@ void Tape::backward(const Variable& root, Tensor seed) {
   while (!notes_.empty()) {
     Note note = std::move(notes_.back());
     notes_.pop_back();
-    Tensor dy = note.output->retain ? note.output->value : std::move(note.output->value);
-    if (!note.output->retain) note.output->value = {};
+    if (note.output->retain) note.output->join();
+    Tensor dy = note.output->retain ? note.output->value : std::exchange(note.output->value, {});
+    const Tensor more = std::exchange(note.output->more, {});
     note.output->passed = true;
     if (!dy.defined()) continue;  // not on the way to the root
     const LayerScope layer(note.layer.empty() ? "backward" : note.layer + " backward");
-    note.backward(dy);
+    if (note.backward)
+      note.backward(dy);
+    else
+      note.backward_of_two(dy, more);
   }
 }
 

@@ -14,6 +14,8 @@ namespace engine {
 
 /// Passes dL/d(output) on to the inputs' gradients.
 using BackwardFunction = std::function<void(const Tensor& dy)>;
+/// The same for dL/d(output) = dy + more, where `more` may be undefined.
+using BackwardOfTwo = std::function<void(const Tensor& dy, const Tensor& more)>;
 
 /// The notes of one forward pass on this thread. No tape, no notes: inference needs nothing switched off.
 class Tape {
@@ -39,6 +41,7 @@ class Tape {
   }
   /// The same for a value whose inputs are known to want a gradient.
   void record(Variable& output, BackwardFunction backward);
+  void record(Variable& output, BackwardOfTwo backward);
 
   /// Sends `seed` (default: 1 for a scalar) from `root` back to the leaves. Each note is dropped as soon as it has been
   /// used, so memory falls while backward runs; a second backward needs a new forward pass (UsageError without). Two
@@ -53,7 +56,8 @@ class Tape {
 
   struct Note {
     std::shared_ptr<Gradient> output;
-    BackwardFunction backward;
+    BackwardFunction backward;  // or, if empty, the next
+    BackwardOfTwo backward_of_two;
     std::string layer;
   };
   Notes mode_;

@@ -11,11 +11,15 @@ namespace engine {
 /// activation dies as soon as nobody needs its numbers.
 struct Gradient {
   Tensor value;         ///< undefined until something has flowed in
+  Tensor more;          ///< to be added to `value`; where `takes_two`
+  bool takes_two = false;  ///< who sends it on adds up two arrivals by itself (never true for leaves)
   bool retain = false;  ///< keep `value` after backward has passed; leaves do without being told
   bool passed = false;  ///< the note that would send it on is gone (never true for leaves)
 
   /// value += d, or value = d when it is the first. Throws UsageError once `passed`: d would be lost.
   void accumulate(const Tensor& d);
+  /// Adds `more`, if it is there, to `value`.
+  void join();
   /// Gives `value` memory of its own where a sibling shares it, so that it may be written in place.
   void unshare();
 };

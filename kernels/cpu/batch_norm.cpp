@@ -67,11 +67,11 @@ Tensor normalized(const Geometry& g, const Tensor& x, const Tensor& residual, co
 }
 
 std::vector<GradientSums> sums_by_group(const Geometry& g, const Tensor& x, const Tensor& mask, const Tensor& dy,
-                                        const Tensor& masked_dy, const std::vector<LaneConstants>& c, bool relu) {
+                                        const Tensor& more, const Tensor& masked_dy, const std::vector<LaneConstants>& c, bool relu) {
   std::vector<GradientSums> tiles(static_cast<std::size_t>(g.tiles()));
   g.for_each_tile([&](std::int64_t tile) {
     const std::int64_t k = g.offset(tile);
-    cpu::gradient_sums({at(x, k), at(mask, k), at(dy, k), relu}, to(masked_dy, k), g.plane, g.lanes,
+    cpu::gradient_sums({at(x, k), at(mask, k), at(dy, k), at(more, k), relu}, to(masked_dy, k), g.plane, g.lanes,
                        c[static_cast<std::size_t>(g.group_of(tile))], tiles[static_cast<std::size_t>(tile)]);
   });
   std::vector<GradientSums> groups(static_cast<std::size_t>(g.groups));
@@ -86,12 +86,14 @@ std::vector<GradientSums> sums_by_group(const Geometry& g, const Tensor& x, cons
   return groups;
 }
 
-// Backward for given mean, inv_std and shift [C]. With constant statistics the two mean terms of dx vanish.
+// Backward for given mean, inv_std and shift [C]. With constant statistics the two mean terms of dx vanish. `more` is
+// added to dy; it needs relu, y and need_residual.
 BatchNormGrads backward(const Tensor& x, const Tensor& y, const Tensor& weight, const float* mean, const float* inv_std,
-                        const Tensor& shift, const Tensor& dy_any, bool need_residual, bool relu,
+                        const Tensor& shift, const Tensor& dy_any, const Tensor& more_any, bool need_residual, bool relu,
                         bool constant_statistics) {
   const Geometry g(x);
   const Tensor dy = cpu::in_layout_of(dy_any, x);
+  const Tensor more = more_any.defined() ? cpu::in_layout_of(more_any, x) : Tensor();
   const Tensor mask = relu && y.defined() ? cpu::in_layout_of(y, x) : Tensor();
   BatchNormGrads grads;
   const bool store_masked = relu && need_residual;
@@ -107,7 +109,7 @@ BatchNormGrads backward(const Tensor& x, const Tensor& y, const Tensor& weight, 
       if (relu && !y.defined()) k.shift[lane] = shift.data<float>()[channel];
     });
 
-  const auto sums = sums_by_group(g, x, mask, dy, store_masked ? grads.dresidual : Tensor(), c, relu);
+  const auto sums = sums_by_group(g, x, mask, dy, more, store_masked ? grads.dresidual : Tensor(), c, relu);
   grads.dweight = cpu::empty({g.channels});
   grads.dbias = cpu::empty({g.channels});
   for (std::int64_t group = 0; group < g.groups; ++group)
@@ -127,7 +129,7 @@ BatchNormGrads backward(const Tensor& x, const Tensor& y, const Tensor& weight, 
   const Tensor& gradient = store_masked ? grads.dresidual : dy;
   g.for_each_tile([&](std::int64_t tile) {
     const std::int64_t k = g.offset(tile);
-    cpu::input_gradient({at(x, k), at(mask, k), at(gradient, k), relu && !store_masked}, to(grads.dx, k), g.plane,
+    cpu::input_gradient({at(x, k), at(mask, k), at(gradient, k), nullptr, relu && !store_masked}, to(grads.dx, k), g.plane,
                         g.lanes, c[static_cast<std::size_t>(g.group_of(tile))]);
   });
   return grads;
@@ -214,10 +216,16 @@ Tensor CpuBackend::do_batch_norm_eval(const Tensor& x, const Tensor& residual, c
 
 BatchNormGrads CpuBackend::do_batch_norm_train_backward(const Tensor& x, const Tensor& y, const Tensor& weight,
                                                         const Tensor& mean, const Tensor& inv_std, const Tensor& shift,
-                                                        const Tensor& dy, bool need_residual, const BatchNormParams& p) {
+                                                        const Tensor& dy, const Tensor& more, bool need_residual,
+                                                        const BatchNormParams& p) {
   require_f32("batch_norm_train_backward", x);
   check_batch_norm_backward("batch_norm_train_backward", x, y, weight, mean, inv_std, shift, dy, p);
-  return backward(x, y, weight, mean.data<float>(), inv_std.data<float>(), shift, dy, need_residual, p.relu, false);
+  if (more.defined()) check_same_shape("batch_norm_train_backward", dy, more);
+  // Two gradients are added on the way where their sum, masked, is written down anyway.
+  const bool on_the_way = p.relu && y.defined() && need_residual;
+  const Tensor sum = more.defined() && !on_the_way ? do_add(dy, more) : dy;
+  return backward(x, y, weight, mean.data<float>(), inv_std.data<float>(), shift, sum, on_the_way ? more : Tensor(),
+                  need_residual, p.relu, false);
 }
 
 BatchNormGrads CpuBackend::do_batch_norm_eval_backward(const Tensor& x, const Tensor& y, const Tensor& weight,
@@ -227,7 +235,7 @@ BatchNormGrads CpuBackend::do_batch_norm_eval_backward(const Tensor& x, const Te
   check_batch_norm_backward("batch_norm_eval_backward", x, y, weight, mean, var, bias, dy, p);
   std::vector<float> inv_std(static_cast<std::size_t>(x.dim(1)));
   for (std::size_t i = 0; i < inv_std.size(); ++i) inv_std[i] = inverse_deviation(var.data<float>()[i], p.eps);
-  return backward(x, y, weight, mean.data<float>(), inv_std.data(), bias, dy, need_residual, p.relu, true);
+  return backward(x, y, weight, mean.data<float>(), inv_std.data(), bias, dy, {}, need_residual, p.relu, true);
 }
 
 }  // namespace engine

@@ -90,16 +90,20 @@ ENGINE_INLINE void normalize_any(const float* x, const float* r, float* y, std::
     relu ? normalize_lanes<L, false, true>(x, r, y, n, c) : normalize_lanes<L, false, false>(x, r, y, n, c);
 }
 
-enum class Mask { none, given, computed };
+enum class Mask { none, given, given_for_two, computed };
 
-Mask mask_of(const GradientSource& s) { return !s.relu ? Mask::none : s.y ? Mask::given : Mask::computed; }
+Mask mask_of(const GradientSource& s) {
+  if (!s.relu) return Mask::none;
+  if (!s.y) return Mask::computed;
+  return s.more ? Mask::given_for_two : Mask::given;
+}
 
 // The gradient behind the ReLU at element k of lane l.
 template <Mask mask>
 ENGINE_INLINE float masked(const GradientSource& s, std::int64_t k, int l, const LaneConstants& c) {
-  const float dy = s.dy[k];
+  const float dy = mask == Mask::given_for_two ? s.dy[k] + s.more[k] : s.dy[k];
   if (mask == Mask::none) return dy;
-  const float y = mask == Mask::given ? s.y[k] : (s.x[k] - c.mean[l]) * c.scale[l] + c.shift[l];
+  const float y = mask != Mask::computed ? s.y[k] : (s.x[k] - c.mean[l]) * c.scale[l] + c.shift[l];
   return y <= 0.0f ? 0.0f : dy;
 }
 
@@ -136,6 +140,7 @@ ENGINE_INLINE void sums_any(const GradientSource& s, float* g, std::int64_t plan
   switch (mask_of(s)) {
     case Mask::none: return sums_masked<L, Mask::none>(s, g, plane, c, out);
     case Mask::given: return sums_masked<L, Mask::given>(s, g, plane, c, out);
+    case Mask::given_for_two: return sums_masked<L, Mask::given_for_two>(s, g, plane, c, out);
     case Mask::computed: return sums_masked<L, Mask::computed>(s, g, plane, c, out);
   }
 }
@@ -155,6 +160,7 @@ ENGINE_INLINE void gradient_any(const GradientSource& s, float* dx, std::int64_t
   switch (mask_of(s)) {
     case Mask::none: return gradient_lanes<L, Mask::none>(s, dx, n, c);
     case Mask::given: return gradient_lanes<L, Mask::given>(s, dx, n, c);
+    case Mask::given_for_two: return gradient_lanes<L, Mask::given_for_two>(s, dx, n, c);
     case Mask::computed: return gradient_lanes<L, Mask::computed>(s, dx, n, c);
   }
 }
@@ -215,7 +221,7 @@ void gradient_sums(const GradientSource& s, float* masked_dy, std::int64_t plane
     out.g[0] += columns.g[l];
     out.gx[0] += columns.gx[l];
   }
-  const GradientSource rest{s.x + done, s.y ? s.y + done : nullptr, s.dy + done, s.relu};
+  const GradientSource rest{s.x + done, s.y ? s.y + done : nullptr, s.dy + done, s.more ? s.more + done : nullptr, s.relu};
   sums_any<1>(rest, masked_dy ? masked_dy + done : nullptr, plane - done, c, out);
 }
 

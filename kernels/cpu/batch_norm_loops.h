@@ -36,9 +36,9 @@ void normalize(const float* x, const float* residual, float* y, std::int64_t pla
                bool relu);
 
 /// What the passes of backward read: g = dy, or with `relu` dy where the activation was positive. The activation is y
-/// where given, else (x - mean) * scale + shift once more.
+/// where given, else (x - mean) * scale + shift once more. With relu and y, `more` is added to dy if it is there.
 struct GradientSource {
-  const float *x, *y, *dy;
+  const float *x, *y, *dy, *more;
   bool relu;
 };
 

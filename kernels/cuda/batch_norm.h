@@ -11,7 +11,7 @@ BatchNormResult batch_norm_train(Context& c, const Tensor& x, const Tensor& resi
                                  const BatchNormParams& p);
 BatchNormGrads batch_norm_train_backward(Context& c, const Tensor& x, const Tensor& y, const Tensor& weight,
                                          const Tensor& mean, const Tensor& inv_std, const Tensor& shift,
-                                         const Tensor& dy, bool need_residual, const BatchNormParams& p);
+                                         const Tensor& dy, const Tensor& more, bool need_residual, const BatchNormParams& p);
 Tensor batch_norm_eval(Context& c, const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias,
                        const Tensor& mean, const Tensor& var, const BatchNormParams& p);
 BatchNormGrads batch_norm_eval_backward(Context& c, const Tensor& x, const Tensor& y, const Tensor& weight,

@@ -5,6 +5,7 @@
 #include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/channel_walk.cuh"
+#include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/movement.h"
 #include "kernels/cuda/one_type.h"
 
@@ -14,15 +15,16 @@ enum class ReluMask { none, given, computed };
 
 // The gradient in front of the ReLU. The computed value is rounded as the result was: what became 0 there is 0 here.
 template <class T>
-__device__ __forceinline__ float masked(ReluMask mask, T dy, T y, T x, const Affine& a) {
-  if (mask == ReluMask::none) return number(dy);
+__device__ __forceinline__ float masked(ReluMask mask, float dy, T y, T x, const Affine& a) {
+  if (mask == ReluMask::none) return dy;
   const float value = mask == ReluMask::given ? number(y) : number(stored<T>(a(number(x))));
-  return value <= 0.0f ? 0.0f : number(dy);
+  return value <= 0.0f ? 0.0f : dy;
 }
 
+// `more` is null, or added to dy.
 template <class T>
 struct GradientSource {
-  const T *x, *y, *dy;
+  const T *x, *y, *dy, *more;
   ReluMask mask;
 };
 
@@ -55,12 +57,14 @@ __global__ void __launch_bounds__(walk_threads, gradient_blocks)
   for (std::int64_t item = lane.begin; item < lane.end; item += lane.step) {
     const std::int64_t at = lane.vector_at(w, item);
     const Vec<T, V> x = load<V>(from.x, at), dy = load<V>(from.dy, at);
-    Vec<T, V> y{}, g_vector, dx_vector;
+    Vec<T, V> y{}, more{}, g_vector, dx_vector;
     if (from.mask == ReluMask::given) y = load<V>(from.y, at);
+    if (from.more) more = load<V>(from.more, at);
 #pragma unroll
     for (int k = 0; k < V; ++k) {
       const Affine& c = a[k % K];
-      const float g = masked(from.mask, dy.v[k], y.v[k], x.v[k], c);
+      const float arrived = from.more ? number(dy.v[k]) + number(more.v[k]) : number(dy.v[k]);
+      const float g = masked(from.mask, arrived, y.v[k], x.v[k], c);
       g_sum[k % K] += g;
       gx_sum[k % K] = fmaf(g, number(x.v[k]) - c.mean, gx_sum[k % K]);
       g_vector.v[k] = stored<T>(g);
@@ -103,21 +107,24 @@ __global__ void __launch_bounds__(walk_threads, gradient_blocks)
 #pragma unroll
     for (int k = 0; k < V; ++k) {
       const Affine& c = a[k % K];
-      const float g = masked(from.mask, dy.v[k], y.v[k], x.v[k], c);
+      const float g = masked(from.mask, number(dy.v[k]), y.v[k], x.v[k], c);
       out.v[k] = stored<T>(c.scale * fmaf(c.mean - number(x.v[k]), gx_mean[k % K], g - g_mean[k % K]));
     }
     store<V>(dx, at, out);
   }
 }
 
-// x has elements. With constant statistics dx is written by the pass that sums.
+// x has elements. With constant statistics dx is written by the pass that sums. `more` is added to dy; it needs
+// store_masked.
 template <class T>
-static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor& dy, const ChannelStatistics& s,
-                      ReluMask mask, bool store_masked, bool constant, const BatchNormGrads& grads) {
+static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& more,
+                      const ChannelStatistics& s, ReluMask mask, bool store_masked, bool constant,
+                      const BatchNormGrads& grads) {
   const T* given = mask == ReluMask::given ? pointer<const T>(y) : nullptr;
   T* g_out = store_masked ? pointer<T>(grads.dresidual) : nullptr;
   T* dx = pointer<T>(grads.dx);
-  const bool fits = aligned(pointer<T>(x), pointer<T>(dy), given, g_out, dx);
+  const T* second = more.defined() ? pointer<const T>(more) : nullptr;
+  const bool fits = aligned(pointer<T>(x), pointer<T>(dy), given, second, g_out, dx);
   with_walk<T>(c, x, fits, 2, [&](auto kind, const ChannelWalk& w) {
     using Kind = decltype(kind);
     const LaunchShape shape = shape_of(w, Kind::last, Kind::vector);
@@ -125,15 +132,15 @@ static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor
     const Tensor partial = empty(c, {2, w.splits, w.channels}, DType::f32);
     const Tensor means = empty(c, {2, w.channels}, DType::f32);
     float *mean_g = pointer<float>(means), *mean_gx = mean_g + w.channels;
-    GradientSource<T> from{pointer<const T>(x), given, pointer<const T>(dy), mask};
-    const double moved = 2.0 + (given ? 1.0 : 0.0) + (g_out ? 1.0 : 0.0) + (constant ? 1.0 : 0.0);
+    GradientSource<T> from{pointer<const T>(x), given, pointer<const T>(dy), second, mask};
+    const double moved = 2.0 + (given ? 1.0 : 0.0) + (second ? 1.0 : 0.0) + (g_out ? 1.0 : 0.0) + (constant ? 1.0 : 0.0);
     const Cost cost{moved * bytes + 2.0 * static_cast<double>(partial.bytes()), 5 * numbers};
     launch<gradient_sums_kernel<Kind, T>>(
         c, shape, cost, from, g_out, constant ? dx : nullptr, w, s, pointer<float>(partial), counters_for(c, w, shape),
         ChannelGradients{pointer<float>(grads.dweight), pointer<float>(grads.dbias), mean_g, mean_gx});
     if (constant) return;
     // Where the masked gradient was written down, the mask need not be read again.
-    if (g_out) from = {from.x, nullptr, g_out, ReluMask::none};
+    if (g_out) from = {from.x, nullptr, g_out, nullptr, ReluMask::none};
     launch<input_gradient_kernel<Kind, T>>(c, shape, {(from.y ? 4.0 : 3.0) * bytes, 6 * numbers}, from, dx, w, s,
                                            static_cast<const float*>(mean_g), static_cast<const float*>(mean_gx));
   });
@@ -141,14 +148,19 @@ static void gradients(Context& c, const Tensor& x, const Tensor& y, const Tensor
 
 static BatchNormGrads backward(Context& c, std::string_view op, const Tensor& x, const Tensor& y_any,
                                const Tensor& weight, const Tensor& mean, const Tensor& spread, const Tensor& shift,
-                               const Tensor& dy_any, bool need_residual, const BatchNormParams& p, bool constant) {
+                               const Tensor& dy_any, const Tensor& more_any, bool need_residual,
+                               const BatchNormParams& p, bool constant) {
   check_batch_norm_backward(op, x, y_any, weight, mean, spread, shift, dy_any, p);
-  check_one_type(op, x, {&y_any, &dy_any});
+  check_one_type(op, x, {&y_any, &dy_any, &more_any});
   check_channel_type(op, {&weight, &mean, &spread, &shift});
   const ReluMask mask = !p.relu ? ReluMask::none : y_any.defined() ? ReluMask::given : ReluMask::computed;
-  const Tensor dy = in_layout_of(c, dy_any, x);
-  const Tensor y = mask == ReluMask::given ? in_layout_of(c, y_any, x) : Tensor();
   const bool store_masked = p.relu && need_residual;
+  if (more_any.defined()) check_same_shape(op, dy_any, more_any);
+  // Two gradients are added on the way where their sum, masked, is written down anyway.
+  const bool adds = more_any.defined() && !store_masked;
+  const Tensor dy = in_layout_of(c, adds ? add(c, dy_any, more_any) : dy_any, x);
+  const Tensor more = more_any.defined() && store_masked ? in_layout_of(c, more_any, x) : Tensor();
+  const Tensor y = mask == ReluMask::given ? in_layout_of(c, y_any, x) : Tensor();
   BatchNormGrads grads;
   with_floating(op, x, [&](auto sample) {
     using T = decltype(sample);
@@ -164,21 +176,22 @@ static BatchNormGrads backward(Context& c, std::string_view op, const Tensor& x,
     const ChannelStatistics s{pointer<const float>(weight), pointer<const float>(mean), pointer<const float>(spread),
                               mask == ReluMask::computed ? pointer<const float>(shift) : nullptr,
                               static_cast<float>(p.eps), constant};
-    gradients<T>(c, x, y, dy, s, mask, store_masked, constant, grads);
+    gradients<T>(c, x, y, dy, more, s, mask, store_masked, constant, grads);
   });
   return grads;
 }
 
 BatchNormGrads batch_norm_train_backward(Context& c, const Tensor& x, const Tensor& y, const Tensor& weight,
                                          const Tensor& mean, const Tensor& inv_std, const Tensor& shift,
-                                         const Tensor& dy, bool need_residual, const BatchNormParams& p) {
-  return backward(c, "batch_norm_train_backward", x, y, weight, mean, inv_std, shift, dy, need_residual, p, false);
+                                         const Tensor& dy, const Tensor& more, bool need_residual,
+                                         const BatchNormParams& p) {
+  return backward(c, "batch_norm_train_backward", x, y, weight, mean, inv_std, shift, dy, more, need_residual, p, false);
 }
 
 BatchNormGrads batch_norm_eval_backward(Context& c, const Tensor& x, const Tensor& y, const Tensor& weight,
                                         const Tensor& bias, const Tensor& mean, const Tensor& var, const Tensor& dy,
                                         bool need_residual, const BatchNormParams& p) {
-  return backward(c, "batch_norm_eval_backward", x, y, weight, mean, var, bias, dy, need_residual, p, true);
+  return backward(c, "batch_norm_eval_backward", x, y, weight, mean, var, bias, dy, {}, need_residual, p, true);
 }
 
 }  // namespace engine::ENGINE_CUDA_NS

@@ -149,7 +149,7 @@ __device__ __forceinline__ void sum_channels(const Lane<Kind>& lane, const Chann
 }
 
 /// x [N,C,...] with at least one element. `vector` elements fit one access, if addresses are `aligned`. More than one
-/// split is for at most 2 tiles a multiprocessor.
+/// split is for at most 3 tiles a multiprocessor.
 inline ChannelWalk channel_walk(const Context& c, const Tensor& x, bool last, int vector, int chunk) {
   ChannelWalk w{};
   w.channels = x.dim(1);
@@ -164,8 +164,8 @@ inline ChannelWalk channel_walk(const Context& c, const Tensor& x, bool last, in
   const std::int64_t line = std::max<std::int64_t>(1, 128 / (vector * static_cast<std::int64_t>(size_of(x.dtype()))));
   w.along = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(std::min({lanes, line, std::int64_t{32}}))));
   const std::int64_t tiles = last ? (lanes + w.along - 1) / w.along : w.channels;
-  // Enough blocks for every multiprocessor at small batch, and for each thread at least one chunk.
-  const std::int64_t wanted = std::max<std::int64_t>(1, 4 * c.properties().multiprocessors / tiles);
+  // Six blocks a multiprocessor come in whole waves where it holds two, three or six. For each thread at least a chunk.
+  const std::int64_t wanted = std::max<std::int64_t>(1, 6 * c.properties().multiprocessors / tiles);
   const std::int64_t chunks = (w.items + walk_threads / w.along * chunk - 1) / (walk_threads / w.along * chunk);
   const std::int64_t splits = std::min(wanted, std::max<std::int64_t>(1, chunks));
   w.per_split = (w.items + splits - 1) / splits;

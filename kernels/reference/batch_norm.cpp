@@ -127,11 +127,12 @@ Tensor ReferenceBackend::do_batch_norm_eval(const Tensor& x, const Tensor& resid
 
 BatchNormGrads ReferenceBackend::do_batch_norm_train_backward(const Tensor& x, const Tensor& y, const Tensor& weight,
                                                               const Tensor& mean, const Tensor& inv_std,
-                                                              const Tensor& shift, const Tensor& dy,
+                                                              const Tensor& shift, const Tensor& dy, const Tensor& more,
                                                               bool need_residual, const BatchNormParams& p) {
   check_batch_norm_backward("batch_norm_train_backward", x, y, weight, mean, inv_std, shift, dy, p);
-  return backward(x, y, weight, shift, to_vector<double>(mean), to_vector<double>(inv_std), dy, need_residual, p.relu,
-                  false);
+  if (more.defined()) check_same_shape("batch_norm_train_backward", dy, more);
+  return backward(x, y, weight, shift, to_vector<double>(mean), to_vector<double>(inv_std),
+                  more.defined() ? do_add(dy, more) : dy, need_residual, p.relu, false);
 }
 
 BatchNormGrads ReferenceBackend::do_batch_norm_eval_backward(const Tensor& x, const Tensor& y, const Tensor& weight,

@@ -1,10 +1,18 @@
 #include "kernels/cuda/batch_norm.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tests/cuda/compare.h"
 
 namespace {
+
+// Gradients whose sums have a place in every type: rounded or not before they are used, they are the same.
+Tensor sixteenths(const Shape& s, DType type, std::uint32_t seed) {
+  std::vector<double> v = to_vector<double>(test::normal(s, type, seed));
+  for (double& x : v) x = std::round(std::clamp(x, -3.0, 3.0) * 16.0) / 16.0;
+  return from_vector(v, s, Device::reference, type);
+}
 
 // Values that are not negative, as a variance is.
 Tensor positive(const Shape& s, std::uint32_t sample) {
@@ -75,17 +83,20 @@ TEST_CASE("Batch norm of training equals the reference: result, statistics, runn
 TEST_CASE("Batch norm's gradients equal the reference, with the mask given and computed again") {
   for_each_input([&](DType type, const Shape& s, bool last) {
     const Shape channels{s[1]};
-    const Tensor x = test::normal(s, type, 11, 2.0), y = test::normal(s, type, 12), dy = test::normal(s, type, 13);
+    const Tensor x = test::normal(s, type, 11, 2.0), y = test::normal(s, type, 12), dy = sixteenths(s, type, 13);
     const Tensor w = test::normal(channels, DType::f32, 14), b = test::normal(channels, DType::f32, 15);
     const Tensor mean = test::normal(channels, DType::f32, 16), spread = positive(channels, 17);
     const Tensor x_ = on_device(x, last), y_ = on_device(y), dy_ = on_device(dy), w_ = on_device(w), b_ = on_device(b);
     const Tensor mean_ = on_device(mean), spread_ = on_device(spread);
+    const Tensor second = sixteenths(s, type, 18), second_ = on_device(second, last);
     for (const int mode : {0, 1, 2, 3}) {
       const bool given = mode == 1, need = mode != 2;
       const BatchNormParams p = params(mode > 0);
-      check_grads(device::batch_norm_train_backward(context(), x_, given ? y_ : Tensor(), w_, mean_, spread_, b_,
-                                                    dy_, need, p),
-                  reference().batch_norm_train_backward(x, given ? y : Tensor(), w, mean, spread, b, dy, need, p));
+      for (const bool two : {false, true})
+        check_grads(device::batch_norm_train_backward(context(), x_, given ? y_ : Tensor(), w_, mean_, spread_, b_, dy_,
+                                                      two ? second_ : Tensor(), need, p),
+                    reference().batch_norm_train_backward(x, given ? y : Tensor(), w, mean, spread, b, dy,
+                                                          two ? second : Tensor(), need, p));
       check_grads(device::batch_norm_eval_backward(context(), x_, given ? y_ : Tensor(), w_, b_, mean_, spread_, dy_,
                                                    need, p),
                   reference().batch_norm_eval_backward(x, given ? y : Tensor(), w, b, mean, spread, dy, need, p));
@@ -115,8 +126,8 @@ TEST_CASE("The mask that batch norm's backward computes again is the result's, t
     const Tensor w = on_device(test::normal(channels, DType::f32, 33)), b = on_device(test::normal(channels, DType::f32, 34));
     const BatchNormParams p = params(true);
     const auto r = device::batch_norm_train(context(), x, {}, w, b, {}, {}, p);
-    const auto given = device::batch_norm_train_backward(context(), x, r.y, w, r.mean, r.inv_std, {}, dy, true, p);
-    const auto again = device::batch_norm_train_backward(context(), x, {}, w, r.mean, r.inv_std, r.shift, dy, true, p);
+    const auto given = device::batch_norm_train_backward(context(), x, r.y, w, r.mean, r.inv_std, {}, dy, {}, true, p);
+    const auto again = device::batch_norm_train_backward(context(), x, {}, w, r.mean, r.inv_std, r.shift, dy, {}, true, p);
     CHECK(test::same_bits(test::to_reference(given.dresidual), test::to_reference(again.dresidual)));
     CHECK(test::same_bits(test::to_reference(given.dx), test::to_reference(again.dx)));
     CHECK(test::same_bits(test::to_reference(given.dweight), test::to_reference(again.dweight)));
@@ -185,8 +196,9 @@ TEST_CASE("NaN passes through batch norm, and only through its channel") {
                                          params(true)).y,
                 reference().batch_norm_train(x, {}, w, w, {}, {}, params(true)).y);
     check_close(device::batch_norm_train_backward(context(), on_device(x, last), on_device(x), on_device(w),
-                                                  on_device(w), on_device(w), {}, on_device(x), true, params(true)).dx,
-                reference().batch_norm_train_backward(x, x, w, w, w, {}, x, true, params(true)).dx);
+                                                  on_device(w), on_device(w), {}, on_device(x), {}, true,
+                                                  params(true)).dx,
+                reference().batch_norm_train_backward(x, x, w, w, w, {}, x, {}, true, params(true)).dx);
   }
 }
 
@@ -202,5 +214,6 @@ TEST_CASE("Batch norm of nothing, and what does not fit") {
   CHECK_THROWS_AS(device::batch_norm_train(context(), x, {}, w, w, w, {}, {}), UsageError);
   CHECK_THROWS_AS(device::batch_norm_train(context(), x, tensor({2, 3, 2, 1}), w, w, {}, {}, {}), UsageError);
   CHECK_THROWS_AS(device::batch_norm_train(context(), x, {}, tensor({3}, DType::f16), w, {}, {}, {}), UsageError);
-  CHECK_THROWS_AS(device::batch_norm_train_backward(context(), x, {}, w, w, w, {}, x, true, params(true)), UsageError);
+  CHECK_THROWS_AS(device::batch_norm_train_backward(context(), x, {}, w, w, w, {}, x, {}, true, params(true)), UsageError);
+  CHECK_THROWS_AS(device::batch_norm_train_backward(context(), x, x, w, w, w, w, x, tensor({2, 3, 2, 1}), true, {}), UsageError);
 }

@@ -168,8 +168,8 @@ TEST_CASE("The mask that batch norm's backward computes again is each step's, to
     BatchNormParams p;
     p.relu = true;
     const auto r = device::batch_norm_train(context(), x, {}, w, w, {}, {}, p);
-    const auto given = device::batch_norm_train_backward(context(), x, r.y, w, r.mean, r.inv_std, {}, dy, true, p);
-    const auto again = device::batch_norm_train_backward(context(), x, {}, w, r.mean, r.inv_std, r.shift, dy, true, p);
+    const auto given = device::batch_norm_train_backward(context(), x, r.y, w, r.mean, r.inv_std, {}, dy, {}, true, p);
+    const auto again = device::batch_norm_train_backward(context(), x, {}, w, r.mean, r.inv_std, r.shift, dy, {}, true, p);
     CHECK(same_bits(to_reference(given.dresidual), to_reference(again.dresidual)));
   });
 }

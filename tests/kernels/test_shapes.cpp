@@ -91,12 +91,17 @@ std::vector<Wrong> normalization() {
       {"batch_norm_train_backward",
        [](Backend& b, const Bench& k) {
          const Tensor x = k.t({2, 4}), c = k.t({4});
-         b.batch_norm_train_backward(x, {}, c, c, c, c, k.t({4, 2}), false, {});
+         b.batch_norm_train_backward(x, {}, c, c, c, c, k.t({4, 2}), {}, false, {});
        }},
       {"batch_norm_train_backward",
        [](Backend& b, const Bench& k) {
          const Tensor x = k.t({2, 4}), c = k.t({4});
-         b.batch_norm_train_backward(x, {}, c, c, k.t({3}), c, x, false, {});
+         b.batch_norm_train_backward(x, {}, c, c, k.t({3}), c, x, {}, false, {});
+       }},
+      {"batch_norm_train_backward",
+       [](Backend& b, const Bench& k) {
+         const Tensor x = k.t({2, 4}), c = k.t({4});
+         b.batch_norm_train_backward(x, {}, c, c, c, c, x, k.t({4, 2}), false, {});
        }},
       {"batch_norm_eval",
        [](Backend& b, const Bench& k) {

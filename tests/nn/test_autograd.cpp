@@ -86,6 +86,49 @@ TEST_CASE("Both sides of an addition own their gradient: more for one leaves the
   }
 }
 
+TEST_CASE("What two or three users of a batch norm's result send back arrives as their sum") {
+  test::register_backends();
+  const Shape shape{3, 2, 5, 4}, channels{2};
+  for (const Device device : {Device::reference, Device::cpu})
+    for (const bool relu : {false, true})
+      for (const bool residual : {false, true})
+        for (const std::vector<double>& users : {std::vector{2.0, 3.0}, std::vector{1.0, 0.5, 4.0}}) {
+          CAPTURE(name_of(device));
+          CAPTURE(relu);
+          CAPTURE(residual);
+          CAPTURE(users.size());
+          // The gradients of x, residual, weight and bias where `factors` use the result.
+          const auto gradients = [&](const std::vector<double>& factors, bool retain) {
+            const Variable x(test::noise(shape, 1, device), true), w(test::noise(channels, 2, device), true),
+                b(test::noise(channels, 3, device), true),
+                r = residual ? Variable(test::noise(shape, 4, device), true) : Variable();
+            Tape tape;
+            BatchNormParams p;
+            p.relu = relu;
+            Variable y = batch_norm_train(x, r, w, b, {}, p);
+            if (retain) y.retain_grad();
+            Variable sum = scale(y, factors[0]);
+            for (std::size_t i = 1; i < factors.size(); ++i) sum = add(sum, scale(y, factors[i]));
+            tape.backward(sum, test::noise(shape, 5, device));
+            std::vector<Tensor> all{x.grad(), w.grad(), b.grad()};
+            if (residual) all.push_back(r.grad());
+            if (retain) all.push_back(y.grad());
+            return all;
+          };
+          double together = 0.0;
+          for (const double f : users) together += f;
+          for (const bool retain : {false, true}) {
+            const auto found = gradients(users, retain), expected = gradients({together}, retain);
+            for (std::size_t i = 0; i < found.size(); ++i) {
+              CAPTURE(i);
+              const Numbers f = numbers(found[i]), e = numbers(expected[i]);
+              for (std::size_t k = 0; k < f.size(); ++k)
+                CHECK(f[k] == doctest::Approx(e[k]).epsilon(1e-5).scale(1.0));
+            }
+          }
+        }
+}
+
 TEST_CASE("Two parameters that were added may share their gradient's memory; clipping still scales each once") {
   test::register_backends();
   const auto parameter = [](const char* name) {
@@ -97,7 +140,7 @@ TEST_CASE("Two parameters that were added may share their gradient's memory; cli
   tape.backward(add(a.variable, b.variable), seed);
   REQUIRE(a.variable.grad().storage() == b.variable.grad().storage());
   // The joint norm is sqrt(25 + 25); scaled to 1, each element shrinks by it.
-  CHECK(clip_grad_norm({&a, &b}, 1.0) == doctest::Approx(std::sqrt(50.0)));
+  CHECK(scalar_value(clip_grad_norm({&a, &b}, 1.0)) == doctest::Approx(std::sqrt(50.0)));
   for (const nn::Parameter* p : {&a, &b}) {
     CHECK(numbers(p->variable.grad())[0] == doctest::Approx(3.0 / std::sqrt(50.0)).epsilon(1e-6));
     CHECK(numbers(p->variable.grad())[1] == doctest::Approx(4.0 / std::sqrt(50.0)).epsilon(1e-6));
