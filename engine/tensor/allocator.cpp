@@ -140,25 +140,27 @@ struct CachingAllocator::Impl {
   }
 
   bool within_limit(std::size_t more) const { return limit == 0 || stats.reserved + more <= limit; }
+  // Null where there is none.
   void* from_system(std::size_t bytes) {
-    if (!within_limit(bytes)) throw std::bad_alloc();
-    return raw->allocate(bytes);
+    if (!within_limit(bytes)) return nullptr;
+    try {
+      return raw->allocate(bytes);
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
   }
 
   Block* new_segment(std::size_t size, bool small) {
     const std::size_t bytes = small ? small_segment : round_up(size, size < large_segment ? large_segment : huge_page);
-    void* p;
-    try {
-      p = from_system(bytes);
-    } catch (const std::bad_alloc&) {
+    void* p = from_system(bytes);
+    if (!p && !recording) {  // giving memory back waits for the device, which a recording must not
       release_free_segments();
-      try {
-        p = from_system(bytes);
-      } catch (const std::bad_alloc&) {
-        const std::string allowed = limit == 0 ? "" : fmt::format(", limit {}", limit);
-        throw OutOfMemory("out of memory: asked for {} bytes with {} in use (peak {}, reserved {}{})", size,
-                          stats.current, stats.peak, stats.reserved, allowed);
-      }
+      p = from_system(bytes);
+    }
+    if (!p) {
+      const std::string allowed = limit == 0 ? "" : fmt::format(", limit {}", limit);
+      throw OutOfMemory("out of memory: asked for {} bytes with {} in use (peak {}, reserved {}{})", size,
+                        stats.current, stats.peak, stats.reserved, allowed);
     }
     stats.reserved += bytes;
     auto* b = new Block{static_cast<char*>(p), bytes};

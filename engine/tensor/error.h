@@ -38,6 +38,8 @@ ENGINE_DEFINE_ERROR(CheckpointError, DataError, data);
 ENGINE_DEFINE_ERROR(NumericError, Error, numeric);
 /// The device asked for is not there.
 ENGINE_DEFINE_ERROR(DeviceError, Error, device);
+/// A device that is there failed at its work: a kernel's fault, a library's error.
+ENGINE_DEFINE_ERROR(DeviceFault, Error, runtime);
 /// A device has no memory left for a tensor, or no more than it was allowed.
 ENGINE_DEFINE_ERROR(OutOfMemory, Error, runtime);
 /// Reading or writing a file failed (disk full, permission, missing folder).

@@ -7,10 +7,10 @@ namespace engine {
 namespace {
 
 // A recording finds parameters and buffers where they were.
-std::vector<const Storage*> places(nn::Module& model) {
-  std::vector<const Storage*> all;
-  for (const nn::Parameter* p : model.parameters()) all.push_back(p->variable.value().storage().get());
-  for (const nn::Buffer* b : model.buffers()) all.push_back(b->value.storage().get());
+std::vector<std::uint64_t> places(nn::Module& model) {
+  std::vector<std::uint64_t> all;
+  for (const nn::Parameter* p : model.parameters()) all.push_back(p->variable.value().storage()->id());
+  for (const nn::Buffer* b : model.buffers()) all.push_back(b->value.storage()->id());
   return all;
 }
 
@@ -26,7 +26,7 @@ struct TrainingPass::Recorded {
   Tensor images, target, seed;
   Result result;
   std::vector<Tensor> gradients;  // of the parameters, in their order
-  std::vector<const Storage*> places;
+  std::vector<std::uint64_t> places;
   std::unique_ptr<Recording> work;
 };
 
@@ -34,15 +34,21 @@ TrainingPass::TrainingPass(nn::Module& model, Loss loss, DType precision, bool r
     : model_(model), loss_(std::move(loss)), precision_(precision), record_(record) {}
 TrainingPass::~TrainingPass() = default;
 
-void TrainingPass::forget() { recorded_.reset(); }
+void TrainingPass::forget() {
+  if (!recorded_) return;
+  const Device device = recorded_->images.device();
+  recorded_.reset();
+  allocator_of(device).trim();  // nobody else can use it in pieces
+}
 
 TrainingPass::Result TrainingPass::operator()(const Tensor& images, const Tensor& target, double loss_scale,
                                               std::uint64_t random_step) {
-  if (recorded_ && recorded_->places != places(model_)) forget();
+  // A pass without the recording finds no room beside it where memory is short.
+  if (recorded_ && (recorded_->places != places(model_) || recorded_->images.shape() != images.shape())) forget();
   const bool repeats = images.shape() == seen_, observed = current_observer() != nullptr;
   seen_ = images.shape();
   if (!recorded_ && record_ && repeats && !observed && backend_of(images).can_record()) record(images, target);
-  if (recorded_ && recorded_->images.shape() == images.shape() && !observed)
+  if (recorded_ && !observed)
     return replay(images, target, loss_scale, random_step);
   return run(images, target, full({}, loss_scale, DType::f32, images.device()));
 }
@@ -63,14 +69,14 @@ void TrainingPass::record(const Tensor& images, const Tensor& target) {
   const auto clear = [&] {
     for (nn::Parameter* p : parameters) p->variable.clear_grad();
   };
+  // Weights that were rounded before would stay as they are.
+  for (nn::Parameter* p : parameters) p->kept = {};
   allocator_of(images.device()).trim();  // what passes without a recording have left
   try {
     auto r = std::make_unique<Recorded>();
     r->images = backend.clone(images);
     r->target = backend.clone(target);
     r->seed = full({}, 1.0, DType::f32, images.device());
-    // Weights that were rounded before would stay as they are.
-    for (nn::Parameter* p : parameters) p->kept = {};
     r->work = backend.begin_recording();
     r->result = run(r->images, r->target, r->seed);
     for (nn::Parameter* p : parameters) {

@@ -15,21 +15,22 @@ Recorder::Recorder(Context& context) : context_(context) {
   context.recorder = this;
 }
 
-void Recorder::stop() {
+bool Recorder::stop() {
+  if (context_.recorder != this) return false;
   context_.recorder = nullptr;
   allocator_of(context_.device()).end_recording();
-  graph_ = context_.runtime().end_recording();
+  return true;
 }
 
 void Recorder::end() {
-  if (context_.recorder == this) stop();
+  if (stop()) graph_ = context_.runtime().end_recording();
 }
 
 Recorder::~Recorder() {
+  if (stop()) context_.runtime().abandon_recording();  // because of something that is thrown already
   try {
-    end();
     context_.synchronize();
-  } catch (const Error&) {  // given up because of something that is thrown already
+  } catch (const Error&) {  // of work before
   }
   graph_.reset();
   for (void* p : kept_) context_.runtime().free_pinned(p);

@@ -24,7 +24,8 @@ class Recorder final : public Recording {
   const std::uint32_t* random_step() const { return static_cast<const std::uint32_t*>(random_step_.raw()); }
 
  private:
-  void stop();
+  /// False where it has ended before.
+  bool stop();
 
   Context& context_;
   Tensor random_step_;

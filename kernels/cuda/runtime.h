@@ -3,7 +3,7 @@
 //
 // Work given to a stream runs in order; work in different streams is ordered only by events. A GPU may run work at
 // once, the emulated device runs nothing before somebody waits for it: code must be right for both. All functions
-// throw DeviceError naming the call that failed; a kernel's fault is thrown by a later call that waits.
+// throw DeviceFault naming the call that failed; a kernel's fault is thrown by a later call that waits.
 #pragma once
 
 #include <cstddef>
@@ -53,9 +53,9 @@ class Runtime {
 
   /// Device memory, aligned to 256 bytes; contents undefined. Throws std::bad_alloc where there is none left.
   virtual void* allocate(std::size_t bytes, Lending lending = Lending::whole) = 0;
-  /// Waits for all work first.
+  /// Waits for all work first. Not while work is being written down.
   virtual void free(void* p) noexcept = 0;
-  /// Page-locked host memory: copies from and to it run beside the host's work.
+  /// Page-locked host memory: copies from and to it run beside the host's work. Throws OutOfMemory.
   virtual void* allocate_pinned(std::size_t bytes) = 0;
   /// Waits for all work first.
   virtual void free_pinned(void* p) noexcept = 0;
@@ -77,8 +77,10 @@ class Runtime {
   /// From here to end_recording(), work given to the compute stream is written down instead of run. Nobody may wait for
   /// the stream meanwhile, nor order others by it.
   virtual void begin_recording() = 0;
-  /// What was written down. Also the way to give a recording up.
+  /// What was written down, ready to run. Throws OutOfMemory where the device has no room for it; it has ended then, too.
   virtual std::unique_ptr<Graph> end_recording() = 0;
+  /// Ends a recording and forgets it.
+  virtual void abandon_recording() noexcept = 0;
   /// Queues the whole graph. It lives until it has run.
   virtual void launch(Graph& graph, Stream stream) = 0;
 

@@ -11,18 +11,24 @@
 
 namespace engine::cuda {
 
+// An error that is not sticky would be taken for the next launch's.
+static bool succeeded(cudaError_t status) {
+  if (status != cudaSuccess) cudaGetLastError();
+  return status == cudaSuccess;
+}
 static void check(cudaError_t status, const char* call, const char* file, int line) {
-  if (status == cudaSuccess) return;
-  cudaGetLastError();  // an error that is not sticky would show at the next launch again
-  if (status == cudaErrorMemoryAllocation) throw std::bad_alloc();
-  throw DeviceError("{} failed: {} ({}) at {}:{}", call, cudaGetErrorString(status), cudaGetErrorName(status), file, line);
+  if (succeeded(status)) return;
+  if (status == cudaErrorMemoryAllocation) throw OutOfMemory("out of memory of the CUDA driver, in {}", call);
+  throw DeviceFault("{} failed: {} ({}) at {}:{}", call, cudaGetErrorString(status), cudaGetErrorName(status), file, line);
 }
 #define CHECKED(call) check(call, #call, __FILE__, __LINE__)
 
 void check_launch(const char* pretty_function) {
   const cudaError_t status = cudaGetLastError();
+  if (status == cudaErrorMemoryAllocation)
+    throw OutOfMemory("out of memory of the CUDA driver, in the launch of {}", kernel_name(pretty_function));
   if (status != cudaSuccess)
-    throw DeviceError("launch of {} failed: {} ({})", kernel_name(pretty_function), cudaGetErrorString(status),
+    throw DeviceFault("launch of {} failed: {} ({})", kernel_name(pretty_function), cudaGetErrorString(status),
                       cudaGetErrorName(status));
 }
 
@@ -31,22 +37,22 @@ void allow_shared(const void* kernel, std::size_t bytes, const char* pretty_func
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
   if (status != cudaSuccess) {
     cudaGetLastError();
-    throw DeviceError("{} wants {} bytes of shared memory: {}", kernel_name(pretty_function), bytes,
+    throw DeviceFault("{} wants {} bytes of shared memory: {}", kernel_name(pretty_function), bytes,
                       cudaGetErrorString(status));
   }
 }
 
 struct DriverEvent final : Event {
   DriverEvent() { CHECKED(cudaEventCreate(&event)); }
-  ~DriverEvent() override { cudaEventDestroy(event); }
+  ~DriverEvent() override { succeeded(cudaEventDestroy(event)); }
   DriverEvent(const DriverEvent&) = delete;
   DriverEvent& operator=(const DriverEvent&) = delete;
   cudaEvent_t event = nullptr;
 };
 struct DriverGraph final : Graph {
   ~DriverGraph() override {
-    if (executable) cudaGraphExecDestroy(executable);
-    if (graph) cudaGraphDestroy(graph);
+    if (executable) succeeded(cudaGraphExecDestroy(executable));
+    if (graph) succeeded(cudaGraphDestroy(graph));
   }
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t executable = nullptr;
@@ -84,16 +90,21 @@ class DriverRuntime final : public Runtime {
 
   void* allocate(std::size_t bytes, Lending) override {
     void* p = nullptr;
-    CHECKED(cudaMalloc(&p, bytes));
+    const cudaError_t status = cudaMalloc(&p, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      succeeded(status);
+      throw std::bad_alloc();
+    }
+    CHECKED(status);
     return p;
   }
-  void free(void* p) noexcept override { cudaFree(p); }
+  void free(void* p) noexcept override { succeeded(cudaFree(p)); }
   void* allocate_pinned(std::size_t bytes) override {
     void* p = nullptr;
     CHECKED(cudaMallocHost(&p, bytes));
     return p;
   }
-  void free_pinned(void* p) noexcept override { cudaFreeHost(p); }
+  void free_pinned(void* p) noexcept override { succeeded(cudaFreeHost(p)); }
 
   Stream stream(StreamName name) override { return {streams_[static_cast<std::size_t>(name)]}; }
   void copy_to_device(void* to, const void* from, std::size_t bytes, Stream s) override {
@@ -117,7 +128,13 @@ class DriverRuntime final : public Runtime {
     auto g = std::make_unique<DriverGraph>();
     CHECKED(cudaStreamEndCapture(native(stream(StreamName::compute)), &g->graph));
     CHECKED(cudaGraphInstantiateWithFlags(&g->executable, g->graph, 0));
+    // Here rather than when it first runs: what the device has no memory for can still be done without.
+    CHECKED(cudaGraphUpload(g->executable, native(stream(StreamName::compute))));
     return g;
+  }
+  void abandon_recording() noexcept override {
+    DriverGraph g;
+    succeeded(cudaStreamEndCapture(native(stream(StreamName::compute)), &g.graph));
   }
   void launch(Graph& g, Stream s) override {
     CHECKED(cudaGraphLaunch(static_cast<DriverGraph&>(g).executable, native(s)));
@@ -155,8 +172,11 @@ static std::string version(int number) { return fmt::format("{}.{}", number / 10
 
 static std::string why_no_code() {
   cudaFuncAttributes attributes{};
-  if (cudaFuncGetAttributes(&attributes, probe_kernel) == cudaSuccess) return {};
-  cudaGetLastError();
+  // The first call that needs the device: it may also be full, or another process's alone.
+  const cudaError_t status = cudaFuncGetAttributes(&attributes, probe_kernel);
+  if (succeeded(status)) return {};
+  if (status != cudaErrorNoKernelImageForDevice && status != cudaErrorInvalidDeviceFunction)
+    return fmt::format("the CUDA driver says: {}", cudaGetErrorString(status));
   cudaDeviceProp p{};
   CHECKED(cudaGetDeviceProperties(&p, 0));
   return fmt::format("{} has compute capability {}.{}, and this program was built for {}; build it with "
@@ -164,11 +184,16 @@ static std::string why_no_code() {
                      p.name, p.major, p.minor, ENGINE_CUDA_ARCHS_TEXT, p.major, p.minor);
 }
 
-std::string why_no_device() {
+std::string why_no_driver() {
   // The runtime library would look for the driver too, but only after it set up what a machine without one never needs.
   void* driver = dlopen("libcuda.so.1", RTLD_LAZY);
   if (!driver) return "no CUDA driver (libcuda.so.1) on this machine";
   dlclose(driver);
+  return {};
+}
+
+std::string why_no_device() {
+  if (std::string reason = why_no_driver(); !reason.empty()) return reason;
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status == cudaSuccess) return count > 0 ? why_no_code() : "no CUDA device";

@@ -7,6 +7,8 @@
 
 namespace engine::cuda {
 
+/// Why no GPU can be asked for; empty where there is a driver. The driver is not started.
+std::string why_no_driver();
 /// Why there is no usable GPU: no driver, no device, one that this binary has no code for; empty if there is one.
 /// Costs nothing on a machine without a driver.
 std::string why_no_device();

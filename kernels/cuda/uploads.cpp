@@ -29,10 +29,10 @@ std::byte* PinnedUpload::host(std::size_t bytes) {
   if (bytes > capacity_) {
     release();
     const std::size_t room = bytes + bytes / 4;  // batches differ in size
-    host_ = static_cast<std::byte*>(context_.runtime().allocate_pinned(room));
-    capacity_ = room;
     device_ = context_.empty({static_cast<std::int64_t>(room)}, DType::u8);
     context_.runtime().record(*read_, context_.compute());  // whose memory it was
+    host_ = static_cast<std::byte*>(context_.runtime().allocate_pinned(room));
+    capacity_ = room;
   }
   bytes_ = bytes;
   return host_;

@@ -62,12 +62,13 @@ class EmulatedRuntime final : public gpu::Runtime {
   }
   void free(void* p) noexcept override {
     std::lock_guard lock(mutex);
+    not_while_recording("free", queues_[0]);  // ends the program: nobody could go on from here
     finish_quietly();
     device_memory().free(p);
   }
   void* allocate_pinned(std::size_t bytes) override {
     void* p = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
-    if (!p) throw std::bad_alloc();
+    if (!p) throw OutOfMemory("out of memory: asked for {} bytes of pinned memory", bytes);
     std::memset(p, 0xFF, bytes);
     return p;
   }
@@ -125,6 +126,10 @@ class EmulatedRuntime final : public gpu::Runtime {
   std::unique_ptr<gpu::Graph> end_recording() override {
     std::lock_guard lock(mutex);
     return std::exchange(recording_, nullptr);
+  }
+  void abandon_recording() noexcept override {
+    std::lock_guard lock(mutex);
+    recording_ = nullptr;
   }
   void launch(gpu::Graph& graph, gpu::Stream stream) override {
     std::lock_guard lock(mutex);
