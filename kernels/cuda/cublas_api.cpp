@@ -4,8 +4,8 @@ namespace engine::gpu::cublas {
 
 std::size_t Api::version() const { return version_told_by(get_property); }
 
-std::variant<Api, NoApi> load_api(const std::vector<std::string>& files) {
-  VendorLibrary library("cuBLAS", files);
+static std::variant<Api, NoApi> load(const std::string& file) {
+  VendorLibrary library("cuBLAS", file);
   Api api{};
   library.find(api.get_property, "cublasGetProperty");
   library.find(api.get_status_string, "cublasGetStatusString");
@@ -19,6 +19,7 @@ std::variant<Api, NoApi> load_api(const std::vector<std::string>& files) {
   return api;
 }
 
+std::variant<Api, NoApi> load_api(const std::vector<std::string>& files) { return first_of(files, load); }
 std::variant<Api, NoApi> load_api() { return load_api({"libcublas.so.13", "libcublas.so.12"}); }
 
 }  // namespace engine::gpu::cublas

@@ -1,5 +1,7 @@
 #include "kernels/cuda/cublas_multiplier.h"
 
+#include <new>
+
 #include "engine/tensor/error.h"
 
 namespace engine::gpu::cublas {
@@ -19,7 +21,7 @@ Multiplier::Multiplier(const Api& api, void* stream, void* workspace, bool tf32)
 Multiplier::~Multiplier() { api_.destroy(handle_); }
 
 void Multiplier::check(int status, const char* what) const {
-  if (status != success) throw DeviceError("cuBLAS: cannot {}: {}", what, api_.get_status_string(status));
+  if (status != success) throw DeviceFault("cuBLAS: cannot {}: {}", what, api_.get_status_string(status));
 }
 
 bool Multiplier::multiply(const Product& p) {
@@ -27,7 +29,7 @@ bool Multiplier::multiply(const Product& p) {
   const auto op = [](bool transpose) { return transpose ? Operation::transpose : Operation::none; };
   // Where memory is read column by column, our rows are columns: y^T = op(b)^T op(a)^T.
   const int a_stride = p.transpose_a ? p.m : p.k, b_stride = p.transpose_b ? p.k : p.n;
-  const Compute for_f32 = tf32_ ? Compute::tf32 : Compute::f32_pedantic;
+  const Compute for_f32 = tf32_ && !p.strict ? Compute::tf32 : Compute::f32_pedantic;
   const Compute compute = p.type == DataType::f32 ? for_f32 : Compute::f32;
   const int status = api_.gemm(handle_, op(p.transpose_b), op(p.transpose_a), p.n, p.m, p.k, &one, p.b, p.type,
                                b_stride, p.a, p.type, a_stride, &zero, p.y, p.type, p.n, compute, default_algorithm);
@@ -44,8 +46,10 @@ MachineMultiplier machine_multiplier(void* stream, void* (*allocate_workspace)(s
   try {
     return {std::make_unique<Multiplier>(api, stream, allocate_workspace(workspace_bytes), tf32),
             fmt::format("cuBLAS {}, {}", version_text(api.version()), tf32 ? "TF32" : "strict f32")};
-  } catch (const DeviceError& e) {
+  } catch (const DeviceFault& e) {
     return {nullptr, fmt::format("own kernels: {}", e.what())};
+  } catch (const std::bad_alloc&) {
+    return {nullptr, fmt::format("own kernels: cuBLAS wants {} MiB, which are not free", workspace_bytes >> 20)};
   }
 }
 

@@ -14,7 +14,8 @@ struct Product {
   void* y;
   int m, n, k;
   bool transpose_a, transpose_b;
-  DataType type;  ///< of all three
+  DataType type;        ///< of all three
+  bool strict = false;  ///< never TF32
 };
 
 /// What cuBLAS is given to sum parts of long products in: as much as it asks for on its largest device. With memory of
@@ -23,7 +24,7 @@ constexpr std::size_t workspace_bytes = std::size_t{32} << 20;
 
 class Multiplier {
  public:
-  /// `stream` is a cudaStream_t, `workspace` device memory of workspace_bytes that outlives this. Throws DeviceError
+  /// `stream` is a cudaStream_t, `workspace` device memory of workspace_bytes that outlives this. Throws DeviceFault
   /// where cuBLAS cannot use them. The Api outlives it. `tf32`: f32 factors may be rounded to TF32.
   Multiplier(const Api& api, void* stream, void* workspace, bool tf32 = false);
   ~Multiplier();
@@ -31,7 +32,7 @@ class Multiplier {
   Multiplier& operator=(const Multiplier&) = delete;
 
   /// Appends the product to the stream. False, and nothing done, where the device has no kernel for the type. Throws
-  /// DeviceError where it fails.
+  /// DeviceFault where it fails.
   bool multiply(const Product& p);
 
  private:

@@ -3,7 +3,7 @@
 namespace engine::gpu::cudnn {
 
 std::variant<Api, NoApi> load_api(const std::string& file) {
-  VendorLibrary library("cuDNN", {file});
+  VendorLibrary library("cuDNN", file);
   Api api{};
   library.find(api.get_version, "cudnnGetVersion");
   library.find(api.get_error_string, "cudnnGetErrorString");

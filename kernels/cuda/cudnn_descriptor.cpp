@@ -14,7 +14,7 @@ static std::string last_words(const Api& api) {
 }
 
 CudnnError::CudnnError(const Api& api, int status, const char* what)
-    : DeviceError("cuDNN: {}: {} {}", what, api.get_error_string(status), last_words(api)) {}
+    : DeviceFault("cuDNN: {}: {} {}", what, api.get_error_string(status), last_words(api)) {}
 
 void check(const Api& api, int status, const char* what) {
   if (status != success) throw CudnnError(api, status, what);

@@ -11,7 +11,7 @@
 namespace engine::gpu::cudnn {
 
 /// A call that cuDNN refused: what was asked, and cuDNN's own words.
-class CudnnError : public DeviceError {
+class CudnnError : public DeviceFault {
  public:
   CudnnError(const Api& api, int status, const char* what);
 };

@@ -14,8 +14,8 @@ std::string_view status_name(int status) {
   return i < names.size() ? names[i] : "unknown";
 }
 
-std::variant<Api, NoApi> load_api(const std::vector<std::string>& files) {
-  VendorLibrary library("cuSOLVER", files);
+static std::variant<Api, NoApi> load(const std::string& file) {
+  VendorLibrary library("cuSOLVER", file);
   Api api{};
   library.find(api.get_property, "cusolverGetProperty");
   library.find(api.create, "cusolverDnCreate");
@@ -33,6 +33,7 @@ std::variant<Api, NoApi> load_api(const std::vector<std::string>& files) {
   return api;
 }
 
+std::variant<Api, NoApi> load_api(const std::vector<std::string>& files) { return first_of(files, load); }
 std::variant<Api, NoApi> load_api() { return load_api({"libcusolver.so.12", "libcusolver.so.11"}); }
 
 }  // namespace engine::gpu::cusolver

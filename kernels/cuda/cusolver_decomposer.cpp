@@ -30,7 +30,7 @@ void Decomposer::destroy() {
 }
 
 void Decomposer::check(int status, const char* what) const {
-  if (status != success) throw DeviceError("cuSOLVER: cannot {}: status {} ({})", what, status, status_name(status));
+  if (status != success) throw DeviceFault("cuSOLVER: cannot {}: status {} ({})", what, status, status_name(status));
 }
 
 WorkspaceBytes Decomposer::workspace(const Eigh& p) const {
@@ -69,7 +69,7 @@ MachineDecomposer machine_decomposer(void* stream) {
   const Api& api = std::get<Api>(answer);
   try {
     return {std::make_unique<Decomposer>(api, stream), "cuSOLVER " + version_text(api.version())};
-  } catch (const DeviceError& e) {
+  } catch (const DeviceFault& e) {
     return {nullptr, std::string("own kernels: ") + e.what()};
   }
 }

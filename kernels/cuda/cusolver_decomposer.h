@@ -39,7 +39,7 @@ struct Workspace {
 
 class Decomposer {
  public:
-  /// `stream` is a cudaStream_t. Throws DeviceError where cuSOLVER cannot use it. The Api outlives this.
+  /// `stream` is a cudaStream_t. Throws DeviceFault where cuSOLVER cannot use it. The Api outlives this.
   Decomposer(const Api& api, void* stream);
   ~Decomposer();
   Decomposer(const Decomposer&) = delete;
@@ -48,7 +48,7 @@ class Decomposer {
   WorkspaceBytes workspace(const Eigh& p) const;
   WorkspaceBytes workspace(const Svd& p) const;
   /// Appends the decomposition to the stream. `info` (device) becomes 0, the number of values that did not converge,
-  /// or minus the number of a wrong argument. Throws DeviceError where it fails.
+  /// or minus the number of a wrong argument. Throws DeviceFault where it fails.
   void decompose(const Eigh& p, const Workspace& workspace, int* info) const;
   void decompose(const Svd& p, const Workspace& workspace, int* info) const;
 

@@ -30,7 +30,7 @@ static void decompose(Context& c, std::string_view op, const Tensor& a, const Pr
   std::int32_t answer = 0;
   c.download(&answer, info.raw(), sizeof answer);
   if (answer > 0) throw NumericError("{}: no convergence for {} (cuSOLVER's answer {})", op, a.str(), answer);
-  if (answer < 0) throw DeviceError("{}: cuSOLVER refuses its argument {} for {}", op, -answer, a.str());
+  if (answer < 0) throw DeviceFault("{}: cuSOLVER refuses its argument {} for {}", op, -answer, a.str());
 }
 
 std::optional<EighResult> cusolver_eigh(Context& c, const Tensor& a, float factor) {

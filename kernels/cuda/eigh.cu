@@ -137,7 +137,7 @@ EighResult eigh(Context& c, const Tensor& a) {
 
   // Rayleigh's quotients are as good as the vectors squared, and free of what the rotations have rounded.
   vectors = nearest_orthogonal(c, vectors);
-  const Tensor products = matmul(c, vectors, mirrored, false, false), values = empty(c, {even}, DType::f32);
+  const Tensor products = matmul(c, vectors, mirrored, false, false, true), values = empty(c, {even}, DType::f32);
   launch<rayleigh_kernel>(c, {static_cast<unsigned>((even + 7) / 8), 256},
                           {static_cast<double>(2 * products.bytes()), 2.0 * static_cast<double>(products.numel())},
                           pointer<const float>(vectors), pointer<const float>(products), static_cast<int>(even),

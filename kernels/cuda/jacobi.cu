@@ -47,7 +47,7 @@ struct NewtonSchulz {
 };
 
 Tensor nearest_orthogonal(Context& c, const Tensor& rows) {
-  const Tensor cubed = matmul(c, matmul(c, rows, rows, false, true), rows, false, false);
+  const Tensor cubed = matmul(c, matmul(c, rows, rows, false, true, true), rows, false, false, true);
   Tensor y = empty_like(c, rows);
   map(c, rows.numel(), 3, NewtonSchulz{}, pointer<float>(y), pointer<const float>(rows), pointer<const float>(cubed));
   return y;

@@ -17,14 +17,9 @@ std::size_t version_told_by(int (*get_property)(Property which, int* value)) {
   return version;
 }
 
-VendorLibrary::VendorLibrary(std::string product, const std::vector<std::string>& files)
-    : product_(std::move(product)) {
-  for (const std::string& file : files) {
-    file_ = file;
-    opened_ = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (opened_) return;
-    if (why_closed_.empty()) why_closed_ = dlerror();
-  }
+VendorLibrary::VendorLibrary(std::string product, std::string file)
+    : product_(std::move(product)), file_(std::move(file)), opened_(dlopen(file_.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+  if (!opened_) why_closed_ = dlerror();
 }
 
 VendorLibrary::~VendorLibrary() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace engine::gpu {
@@ -28,8 +29,8 @@ std::size_t version_told_by(int (*get_property)(Property which, int* value));
 /// A library that is being looked at; closed again unless it is kept.
 class VendorLibrary {
  public:
-  /// Opens the first of `files` that is there. `product` begins every reason.
-  VendorLibrary(std::string product, const std::vector<std::string>& files);
+  /// `product` begins every reason.
+  VendorLibrary(std::string product, std::string file);
   ~VendorLibrary();
   VendorLibrary(const VendorLibrary&) = delete;
   VendorLibrary& operator=(const VendorLibrary&) = delete;
@@ -51,5 +52,19 @@ class VendorLibrary {
   std::string product_, file_, why_closed_, missing_;
   void* opened_ = nullptr;
 };
+
+/// What `load` makes of the first file that it accepts. If of none, the reason against the first that is there.
+template <class Api>
+std::variant<Api, NoApi> first_of(const std::vector<std::string>& files,
+                                  std::variant<Api, NoApi> (*load)(const std::string& file)) {
+  std::optional<NoApi> reason;
+  for (const std::string& file : files) {
+    auto answer = load(file);
+    const auto* no = std::get_if<NoApi>(&answer);
+    if (!no) return answer;
+    if (!reason || (reason->fault == ApiFault::no_library && no->fault != ApiFault::no_library)) reason = *no;
+  }
+  return *reason;
+}
 
 }  // namespace engine::gpu

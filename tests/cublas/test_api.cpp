@@ -15,10 +15,12 @@ TEST_CASE("a library that is not there, too old, too new or not whole is refused
   expect_refusal("libc.so.6", ApiFault::missing_function, "cublasGetProperty");
 }
 
-TEST_CASE("the first library that is there is taken, if its version is known") {
-  const auto answer = load_api({"libcublas_of_no_machine.so.13", FAKE_GOOD});
+TEST_CASE("the first library of a version that is known is taken") {
+  const auto answer = load_api({"libcublas_of_no_machine.so.13", FAKE_NEW, FAKE_GOOD, FAKE_OLD});
   REQUIRE(std::holds_alternative<Api>(answer));
   CHECK(std::get<Api>(answer).version() == 130100);
+  // Of several reasons, the one against a library that is there.
+  test::expect_refusal(load_api({"libcublas_of_no_machine.so.13", FAKE_OLD, FAKE_NEW}), ApiFault::too_old, "11.8.0");
 }
 
 TEST_CASE("the installed library is taken") {

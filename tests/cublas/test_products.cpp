@@ -1,5 +1,6 @@
 #include <array>
 
+#include "kernels/cuda/decompositions.h"
 #include "tests/cuda/products.h"
 #include "tests/vendor_library.h"
 
@@ -60,6 +61,13 @@ TEST_CASE("TF32 is asked for only where it is wanted, and only of f32 factors") 
   CHECK(of_fake<int>("fake_compute") == static_cast<int>(Compute::tf32));
   check_product(DType::f16, 7, 5, 3, false, true);
   CHECK(of_fake<int>("fake_compute") == static_cast<int>(Compute::f32));
+  const Tensor a = on_device(test::normal({2, 2}, DType::f32, 1));
+  device::matmul(context(), a, a, false, false, true);
+  CHECK(of_fake<int>("fake_compute") == static_cast<int>(Compute::f32_pedantic));
+  // Decompositions take out what rounding did: no factor of theirs may be rounded further.
+  const Tensor s = on_device(from_vector<float>({2.0f, 0.5f, 0.5f, 1.0f}, {2, 2}, Device::reference));
+  device::eigh(context(), s);
+  CHECK(of_fake<int>("fake_compute") == static_cast<int>(Compute::f32_pedantic));
 }
 
 TEST_CASE("the handle has the compute stream, and a workspace that stays") {
@@ -84,7 +92,7 @@ TEST_CASE("a product that fails is an error, not another result") {
   status() = 13;
   const Tensor a = on_device(test::normal({2, 2}, DType::f32, 1));
   CHECK_THROWS_WITH_AS(device::matmul(context(), a, a, false, false), doctest::Contains("a fake's status"),
-                       DeviceError);
+                       DeviceFault);
 }
 
 TEST_CASE("who wants our own products gets them, and the record says so") {

@@ -91,7 +91,7 @@ TEST_CASE("the handle has the compute stream and promises the same bits each tim
   }
   CHECK(of_fake<Count>("fake_alive")() == 0);
   status() = 2;
-  CHECK_THROWS_WITH_AS(Decomposer(fake(), nullptr), doctest::Contains("status 2 (ALLOC_FAILED)"), DeviceError);
+  CHECK_THROWS_WITH_AS(Decomposer(fake(), nullptr), doctest::Contains("status 2 (ALLOC_FAILED)"), DeviceFault);
   status() = success;
   CHECK(of_fake<Count>("fake_alive")() == 0);
 }
@@ -103,11 +103,11 @@ TEST_CASE("no convergence is a numeric error, a refused argument or a failed cal
   CHECK_THROWS_WITH_AS(device::eigh(context(), a), doctest::Contains("no convergence"), NumericError);
   CHECK_THROWS_WITH_AS(device::svd(context(), a), doctest::Contains("no convergence"), NumericError);
   answer() = -4;
-  CHECK_THROWS_WITH_AS(device::svd(context(), a), doctest::Contains("refuses its argument 4"), DeviceError);
+  CHECK_THROWS_WITH_AS(device::svd(context(), a), doctest::Contains("refuses its argument 4"), DeviceFault);
   answer() = 0;
   status() = 6;
-  CHECK_THROWS_WITH_AS(device::eigh(context(), a), doctest::Contains("EXECUTION_FAILED"), DeviceError);
-  CHECK_THROWS_WITH_AS(device::svd(context(), a), doctest::Contains("EXECUTION_FAILED"), DeviceError);
+  CHECK_THROWS_WITH_AS(device::eigh(context(), a), doctest::Contains("EXECUTION_FAILED"), DeviceFault);
+  CHECK_THROWS_WITH_AS(device::svd(context(), a), doctest::Contains("EXECUTION_FAILED"), DeviceFault);
 }
 
 TEST_CASE("who wants our own decompositions gets them, and the record says so") {
