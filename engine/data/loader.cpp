@@ -142,29 +142,27 @@ struct Loader::Impl {
   }
 
   bool take(Batch& batch) {
-    while (true) {
-      Made made;
-      {
-        std::unique_lock lock(mutex);
-        if (!order) throw UsageError("loader: start_epoch() comes before next()");
-        if (to_take >= batches()) return false;
-        if (threads.empty()) {
-          std::swap(made.batch, batch);
-          make(to_take, *order, epoch, made);
-          ++to_make;
-        } else {
-          batch_made.wait(lock, [&] { return ready.count(to_take) > 0; });
-          made = std::move(ready.extract(to_take).mapped());
-          spare.push_back(std::move(batch));
-        }
-        ++to_take;
+    Made made;
+    {
+      std::unique_lock lock(mutex);
+      if (!order) throw UsageError("loader: start_epoch() comes before next()");
+      if (to_take >= batches()) return false;
+      if (threads.empty()) {
+        std::swap(made.batch, batch);
+        make(to_take, *order, epoch, made);
+        ++to_make;
+      } else {
+        batch_made.wait(lock, [&] { return ready.count(to_take) > 0; });
+        made = std::move(ready.extract(to_take).mapped());
+        spare.push_back(std::move(batch));
       }
-      work_wanted.notify_one();
-      if (made.failure) std::rethrow_exception(made.failure);
-      bad.insert(bad.end(), made.bad.begin(), made.bad.end());
-      batch = std::move(made.batch);
-      if (batch.size() > 0) return true;  // a batch of nothing but bad pictures is passed over
+      ++to_take;
     }
+    work_wanted.notify_one();
+    if (made.failure) std::rethrow_exception(made.failure);
+    bad.insert(bad.end(), made.bad.begin(), made.bad.end());
+    batch = std::move(made.batch);
+    return true;
   }
 };
 

@@ -49,29 +49,36 @@ bool BatchFeed::next(DeviceBatch& batch) {
   if (!fetched_) fetch();
   fetched_ = false;
   bad_images_ = loader_.bad_images();
+  batch.images = batch.target = {};  // room for the next ones
+  std::swap(batch.host, ahead_);     // the loader fills the buffers again
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   if (ended_) return false;
-  std::swap(batch.host, ahead_);  // the loader fills the buffers again
-  batch = received(std::move(batch.host));
+  receive(batch);
   return true;
 }
 
-DeviceBatch BatchFeed::received(Batch host) {
-  DeviceBatch b{std::move(host), {}, {}};
-  if (b.size() == 0) return b;
+void BatchFeed::receive(DeviceBatch& b) {
+  if (b.size() == 0) return;
   if (upload_) {
-    b.images = backend_.transform_pictures(upload_->receive(), b.host.packed.batch());
+    const Tensor bytes = upload_->receive();
+    try {
+      b.images = backend_.transform_pictures(bytes, b.host.packed.batch());
+    } catch (...) {
+      upload_->done();  // a part of it may be reading
+      throw;
+    }
     upload_->done();
   } else {
     b.images = images_tensor(b.host, backend_.device());
   }
   b.target = target_tensor(b.host, task_, backend_.device());
-  return b;
 }
 
 DeviceBatch BatchFeed::place(Batch host) {
   if (upload_) send(host);
-  return received(std::move(host));
+  DeviceBatch b{std::move(host), {}, {}};
+  receive(b);
+  return b;
 }
 
 Tensor images_tensor(const Batch& b, Device device) {

@@ -28,7 +28,8 @@ class BatchFeed {
   std::size_t batches() const { return loader_.batches(); }
   /// Begins an epoch at batch `first`.
   void start_epoch(std::uint32_t epoch, std::size_t first = 0);
-  /// The next batch; false at the end of the epoch. Throws what making the batch threw.
+  /// The next batch; false at the end of the epoch. Throws what making the batch threw, and OutOfMemory where the device
+  /// has no room for it: then `batch.host` is there.
   bool next(DeviceBatch& batch);
   /// Called when the work on a batch has been queued: begins to copy the next one, if the device can do both at once.
   void prefetch();
@@ -41,7 +42,7 @@ class BatchFeed {
  private:
   void fetch();
   void send(const Batch& batch);
-  DeviceBatch received(Batch host);
+  void receive(DeviceBatch& batch);
 
   Backend& backend_;
   Task task_;

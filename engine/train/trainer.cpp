@@ -74,7 +74,7 @@ bool TrainingRun::train_epoch() {
   feed_.start_epoch(static_cast<std::uint32_t>(state_.epoch), static_cast<std::size_t>(state_.batch));
   const std::int64_t bad_before = state_.bad_images;
   DeviceBatch batch;
-  while (!steps_used_up() && feed_.next(batch)) {
+  while (!steps_used_up() && next_batch(batch)) {
     train_step(batch);
     state_.bad_images = bad_before + static_cast<std::int64_t>(feed_.bad_images().size());
     if (stop_requested()) return false;
@@ -84,6 +84,16 @@ bool TrainingRun::train_epoch() {
   if (state_.batch >= batches) return true;
   save(folder_->last());
   return false;
+}
+
+bool TrainingRun::next_batch(DeviceBatch& batch) {
+  std::string refused;
+  try {
+    return feed_.next(batch);
+  } catch (const OutOfMemory& e) {
+    refused = e.what();
+  }
+  explain_out_of_memory(batch, refused);
 }
 
 // Forward, backward and the update of the weights, or none where gradients overflowed.
@@ -98,19 +108,24 @@ TrainingRun::Step TrainingRun::step_on(const DeviceBatch& batch) {
   LossScale& scale = state_.loss_scale;
   const double limit = config_.clip_grad_norm > 0.0 ? config_.clip_grad_norm : std::numeric_limits<double>::infinity();
   Step step;
+  Tensor scores;
   const auto forward_and_backward = [&] {
     const TrainingPass::Result result = pass_(batch.images, batch.target, scale.value, random_step);
     feed_.prefetch();
-    step.logits = result.scores;
-    step.loss = scalar_value(result.loss);
+    scores = result.scores;
     double unscale = 1.0 / scale.value;
     if (check_ && state_.step % config_.every == 0) {
       scale_grads(parameters, std::exchange(unscale, 1.0));
-      check_step(batch, step.loss);
+      check_step(batch, scalar_value(result.loss));
     }
-    step.gradient_norm = clip_grad_norm(parameters, limit, unscale);
+    // All work is queued before the host waits for a number.
+    const Tensor norm = clip_grad_norm(parameters, limit, unscale);
+    step.loss = scalar_value(result.loss);
+    step.gradient_norm = norm.defined() ? scalar_value(norm) : 0.0;
   };
   forward_and_backward();
+  // The scores are there; behind the update the host would wait for that, too.
+  if (setup_.task == Task::multi_class) step.correct = count_correct(scores, batch.host.labels);
   if (std::isfinite(step.loss) && std::isfinite(step.gradient_norm)) {
     optimizer_.step();
     if (ema_) ema_->update();
@@ -160,7 +175,7 @@ void TrainingRun::train_step(DeviceBatch& batch) {
   ++state_.batch;
   state_.images += n;
   state_.loss_sum += step.loss * static_cast<double>(n);
-  if (setup_.task == Task::multi_class) state_.correct += count_correct(step.logits, batch.host.labels);
+  state_.correct += step.correct;
   report_step(n, step.loss, step.gradient_norm);
 }
 
@@ -306,6 +321,7 @@ void TrainingRun::say(const std::string& line) {
 
 // Evaluates the best weights, with intervals, on every split that was held out.
 TrainResult TrainingRun::finish() {
+  pass_.forget();  // evaluation wants the memory
   if (state_.best_epoch == 0) save(folder_->best());  // ended within the first epoch
   const ModelSetup chosen = load_setup(Checkpoint(folder_->best()), device_);
   nlohmann::ordered_json summary{{"model", setup_.name},         {"data", config_.data},

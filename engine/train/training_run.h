@@ -30,11 +30,12 @@ class TrainingRun {
   // trainer.cpp
   bool train_epoch();
   struct Step {
-    Tensor logits;
     double loss = 0.0, gradient_norm = 0.0;
+    std::int64_t correct = 0;  ///< of one label a picture
   };
   Step step_on(const DeviceBatch& batch);
   void check_step(const DeviceBatch& batch, double loss);
+  bool next_batch(DeviceBatch& batch);
   void train_step(DeviceBatch& batch);
   [[noreturn]] void explain_out_of_memory(DeviceBatch& batch, const std::string& what);
   void report_step(std::int64_t images, double loss, double gradient_norm);

@@ -57,6 +57,18 @@ TEST_CASE("Missing folders and empty classes") {
   a.refused("folder:" + a.folder / "pictures", {"class 'c' has no pictures in", "pictures/c"});
 }
 
+TEST_CASE("With --on-bad-image skip a run goes on past a batch of which nothing can be read, and ends as others do") {
+  const TemporaryFolder folder;
+  for (const char* split : {"train", "val"}) write_class_folders(folder / ("pictures/" + std::string(split)), 12);
+  atomic_write(folder / "pictures/train/b/zz.png", "no picture");
+  const Result r = expect_success({"train", "--data", "folder:" + folder / "pictures", "--model", "cbr_tiny_1m",
+                                   "--image-size", "32", "--normalize", "none", "--batch-size", "1", "--epochs", "2",
+                                   "--on-bad-image", "skip", "--output-dir", folder / "run"});
+  CHECK(r.err.find("left out: b/zz.png") != std::string::npos);
+  const std::string summary = read_text(folder / "run/summary.json");
+  CHECK(nlohmann::json::parse(summary)["epochs"] == 2);
+}
+
 TEST_CASE("Tables without their columns, and rows that do not fit, with the line") {
   const Attempt a;
   const std::string file = a.folder / "labels.csv", good = "2.png,1";

@@ -42,6 +42,15 @@ TEST_CASE("A step beyond the memory limit names a batch that fits: it does, one 
   CHECK(told_batch(command(), fits + fits / 2) < fits + fits / 2);
 }
 
+TEST_CASE("A batch that finds no room on the device says so, too") {
+  const TemporaryFolder folder;
+  write_class_folders(folder / "pictures", 12);
+  // 29 MiB a picture, before anything is computed.
+  expect_error({"train", "--data", "folder:" + folder / "pictures", "--model", "cbr_tiny_1m", "--image-size", "1600",
+                "--epochs", "1", "--batch-size", "8", "--memory-limit", "0.2", "--quiet", "--output-dir", folder / "run"},
+               1, {"out of memory: asked for ", "in step 0 with 8 pictures", "--recompute"});
+}
+
 TEST_CASE("A limit below what a single picture takes says that no batch will do") {
   const TemporaryFolder folder;
   // The first convolution gives 64 maps of 428 x 428: 45 MiB a picture.
