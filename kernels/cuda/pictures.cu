@@ -230,31 +230,33 @@ __global__ void __launch_bounds__(color_threads)
   for (int s = 0; s < 4; ++s) {
     const ColorStep step = picture.color_steps[static_cast<std::size_t>(s)];
     const float factor = picture.color_factors[static_cast<std::size_t>(s)];
-    double sum = 0.0;
-    if (step == ColorStep::contrast)
+    if (step == ColorStep::none) continue;
+    float mean = 0.0f;
+    if (step == ColorStep::contrast) {  // of the whole block
+      double sum = 0.0;
       for (int i = static_cast<int>(threadIdx.x); i < count; i += color_threads) {
         float v[C];
 #pragma unroll
         for (int c = 0; c < C; ++c) v[c] = mine[i * C + c];
         sum += static_cast<double>(grey_of<C>(v));
       }
-    partial[threadIdx.x] = sum;
-    __syncthreads();
-    for (unsigned half = color_threads / 2; half > 0; half /= 2) {
-      if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
+      partial[threadIdx.x] = sum;
       __syncthreads();
-    }
-    const auto mean = static_cast<float>(partial[0] / count);
-    if (step != ColorStep::none)
-      for (int i = static_cast<int>(threadIdx.x); i < count; i += color_threads) {
-        float v[C];
-#pragma unroll
-        for (int c = 0; c < C; ++c) v[c] = mine[i * C + c];
-        change_color<C>(v, step, factor, mean);
-#pragma unroll
-        for (int c = 0; c < C; ++c) mine[i * C + c] = v[c];
+      for (unsigned half = color_threads / 2; half > 0; half /= 2) {
+        if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
+        __syncthreads();
       }
-    __syncthreads();  // the partial sums are read
+      mean = static_cast<float>(partial[0] / count);
+      __syncthreads();  // the partial sums are read
+    }
+    for (int i = static_cast<int>(threadIdx.x); i < count; i += color_threads) {
+      float v[C];
+#pragma unroll
+      for (int c = 0; c < C; ++c) v[c] = mine[i * C + c];
+      change_color<C>(v, step, factor, mean);
+#pragma unroll
+      for (int c = 0; c < C; ++c) mine[i * C + c] = v[c];
+    }
   }
   const int width = p.padded_width();
   for (int i = static_cast<int>(threadIdx.x); i < width * p.padded_height(); i += color_threads) {

@@ -140,7 +140,7 @@ static void launch_reduce(Context& c, const Tensor& x, const Tensor& y, const st
   w.along = static_cast<int>(std::min<std::int64_t>(
       reduce_threads / sharing, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(w.lanes)))));
   const std::int64_t tiles = (w.lanes + w.along - 1) / w.along, at_once = 4 * (reduce_threads / w.along);
-  const std::int64_t wanted = std::max<std::int64_t>(1, 4 * c.properties().multiprocessors / tiles);
+  const std::int64_t wanted = std::max<std::int64_t>(1, 6 * c.properties().multiprocessors / tiles);  // three at once
   const std::int64_t splits = std::min(wanted, std::max<std::int64_t>(1, w.items / at_once));
   w.per_split = (w.items + splits - 1) / splits;
   w.splits = static_cast<int>((w.items + w.per_split - 1) / w.per_split);
