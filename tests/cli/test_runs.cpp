@@ -97,7 +97,11 @@ TEST_CASE("predict writes a row for each picture, with probabilities that sum to
     CHECK(rows[i][1] == rows[0][top]);
   }
   const std::string one = done.pictures + "/b/1.png";
-  CHECK(csv_rows(expect_success({"predict", "--weights", done.weights, one}).out).at(1) == rows[5]);
+  const auto alone = csv_rows(expect_success({"predict", "--weights", done.weights, one}).out).at(1);
+  REQUIRE(alone.size() == 12);
+  CHECK((alone[0] == rows[5][0] && alone[1] == rows[5][1]));
+  // On some processors oneDNN computes one picture in another order than six.
+  for (std::size_t c = 2; c < 12; ++c) CHECK(std::fabs(std::stod(alone[c]) - std::stod(rows[5][c])) < 1e-6);
   const auto j = expect_json({"predict", "--run", done.run, one});
   CHECK(j["predictions"].size() == 1);
   CHECK(j["predictions"][0]["predicted"] == rows[5][1]);
