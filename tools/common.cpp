@@ -7,6 +7,9 @@
 #include "engine/tensor/suggest.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cuda/cuda_backend.h"
+#ifdef ENGINE_HAS_CUDA
+#include "kernels/cuda/runtime_cuda.h"
+#endif
 #include "kernels/reference/reference_backend.h"
 #include "tools/verb.h"
 
@@ -53,6 +56,16 @@ void add_json_flag(CLI::App& app, Common& c) {
       ->type_name("FILE");
 }
 
+// Whether a GPU could do it, for the line that tells the device.
+static std::string about_gpu() {
+#ifdef ENGINE_HAS_CUDA
+  const std::string reason = cuda::why_no_driver();
+  return reason.empty() ? "; a GPU computes with --device cuda" : "; no GPU: " + reason;
+#else
+  return "; no GPU: this build has no CUDA";
+#endif
+}
+
 Device open_device(const Common& c) {
   std::vector<std::string> known;
   for (int i = 0; i < device_count; ++i) known.emplace_back(name_of(static_cast<Device>(i)));
@@ -85,7 +98,8 @@ Device open_device(const Common& c) {
   set_cpu_threads(c.threads);
   register_cpu_backend();
   register_reference_backend();
-  if (!c.quiet) std::cerr << fmt::format("device: {}, {} threads\n", name, cpu_threads());
+  if (!c.quiet)
+    std::cerr << fmt::format("device: {}, {} threads{}\n", name, cpu_threads(), *device == Device::cpu ? about_gpu() : "");
   return *device;
 }
 

@@ -40,7 +40,7 @@ struct RegisterVerb {
 
 /// Flags that mean the same everywhere.
 struct Common {
-  std::string device;  ///< empty: the best there is
+  std::string device;  ///< empty: cpu
   int threads = 0;     ///< 0: one per core
   std::uint64_t seed = 42;
   bool quiet = false;

@@ -113,6 +113,9 @@ ExitCode run(const Options& o) {
   }
   const nlohmann::json training = o.quick || !o.filter.empty() ? nlohmann::json::array() : check_training(device, o.common);
   for (const auto& row : training) all_right = all_right && row["ok"].get<bool>();
+  if (device == Device::cuda && !o.common.quiet)
+    std::cerr << "NVIDIA's checker looks for races and bad accesses (slow): compute-sanitizer --tool memcheck|racecheck "
+                 "engine_train selfcheck --quick --device cuda\n";
   write_json(o.common, {{"seed", o.common.seed}, {"dtype", name_of(dtype)}, {"ok", all_right}, {"cases", rows}, {"training", training}});
   return all_right ? ExitCode::ok : ExitCode::runtime;
 }
