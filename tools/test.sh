@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 . tools/setup.sh
 
 # By name, so that a program that is not there fails instead of being left out.
-# The first only reads sources: no sanitizer watches it.
-areas=(architecture tensor io metrics data kernels nn train cli cuda cuda_emulator)
+# The first only reads sources: no sanitizer watches it. Those that take long come first, so that both ends meet.
+areas=(architecture cuda cli kernels train nn data io metrics tensor cuda_emulator)
 fuzz_kinds=(idx csv image checkpoint npy config)
 
 passed=0 failed=0 skipped=0
@@ -93,7 +93,9 @@ ensure_packages "${build_packages[@]}" "${data_packages[@]}" "${test_packages[@]
 export OMP_WAIT_POLICY=passive
 
 if built release; then
-  queue goldens build/release/tests/test_goldens --fixtures tests/fixtures
+  for backend in reference cpu; do
+    queue "goldens $backend" build/release/tests/test_goldens --fixtures tests/fixtures --backend $backend
+  done
   for area in "${areas[@]}"; do queue "$area" "build/release/tests/test_$area"; done
   # cuBLAS's and cuSOLVER's calls, cuDNN's plans. The vendor's libraries would run unwatched under a sanitizer.
   queue cublas build/release/tests/test_cublas

@@ -258,6 +258,7 @@ __global__ void __launch_bounds__(color_threads)
       for (int c = 0; c < C; ++c) mine[i * C + c] = v[c];
     }
   }
+  __syncthreads();  // padding gives pixels to other threads
   const int width = p.padded_width();
   for (int i = static_cast<int>(threadIdx.x); i < width * p.padded_height(); i += color_threads) {
     const int y = i / width - p.all.pad, x = i % width - p.all.pad;
