@@ -27,20 +27,17 @@ __device__ __forceinline__ Moments<double> merged(const SplitSum<Kind>& over, co
       sum = fmaf(static_cast<float>(w.items_of(i) * w.weight), means[partial_at(w, i, over.channel)], sum);
   }
   const float mean = over(sum, w, s) / values;
-  float m2 = 0, rest = 0;  // rest: what rounding left of the mean
+  float m2 = 0;
   if (over.inside) {
 #pragma unroll 4
     for (int i = over.first; i < w.splits; i += over.step) {
       const std::int64_t at = partial_at(w, i, over.channel);
       const float count = static_cast<float>(w.items_of(i) * w.weight), d = means[at] - mean;
-      rest = fmaf(count, d, rest);
       m2 += fmaf(count * d, d, m2s[at]);
     }
   }
-  rest = over(rest, w, s);
   m2 = over(m2, w, s);
-  const double count = static_cast<double>(w.items) * w.weight;
-  return {count, static_cast<double>(mean) + static_cast<double>(rest) / count, static_cast<double>(m2)};
+  return {static_cast<double>(w.items) * w.weight, static_cast<double>(mean), static_cast<double>(m2)};
 }
 
 // Partial moments of each split of x minus the channel's first value: near zero, where float has digits to spare

@@ -232,7 +232,7 @@ __global__ void __launch_bounds__(color_threads)
     const float factor = picture.color_factors[static_cast<std::size_t>(s)];
     if (step == ColorStep::none) continue;
     float mean = 0.0f;
-    if (step == ColorStep::contrast) {  // of the whole block
+    if (step == ColorStep::contrast) {  // of the whole block, and of one step at most
       double sum = 0.0;
       for (int i = static_cast<int>(threadIdx.x); i < count; i += color_threads) {
         float v[C];
@@ -247,7 +247,6 @@ __global__ void __launch_bounds__(color_threads)
         __syncthreads();
       }
       mean = static_cast<float>(partial[0] / count);
-      __syncthreads();  // the partial sums are read
     }
     for (int i = static_cast<int>(threadIdx.x); i < count; i += color_threads) {
       float v[C];
