@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 
 #include "kernels/cuda_on_cpu/builtins.h"
 #include "kernels/cuda_on_cpu/checker.h"
@@ -44,8 +45,11 @@ void Scheduler::run(const KernelLaunch& launch) {
   random_.seed(options().seed);
   checker::launch_begins(launch);
   const std::size_t blocks = std::size_t{g.x} * g.y * g.z;
-  for (std::size_t k = 0; k < blocks; ++k) {
-    const std::size_t i = order == ThreadOrder::reverse ? blocks - 1 - k : k;
+  std::vector<std::size_t> block_order(blocks);
+  std::iota(block_order.begin(), block_order.end(), std::size_t{0});
+  if (order == ThreadOrder::reverse) std::reverse(block_order.begin(), block_order.end());
+  if (order == ThreadOrder::random) std::shuffle(block_order.begin(), block_order.end(), random_);
+  for (const std::size_t i : block_order) {
     run_block({static_cast<unsigned>(i % g.x), static_cast<unsigned>(i / g.x % g.y),
                static_cast<unsigned>(i / g.x / g.y)});
   }

@@ -1,5 +1,6 @@
 #include "kernels/cuda_on_cpu/runtime_emulated.h"
 #include "tests/cuda/products.h"
+#include "tests/cuda_emulator/support.h"
 
 using test::check_product;
 
@@ -28,6 +29,8 @@ TEST_CASE("matmul sums long products over several blocks, with the same bits eac
 
 TEST_CASE("matmul on a large device sums parts of parts, tile by tile") {
   const emulator::DeviceSize large(20, 1024);
+  // As on a device, where parts come in any order.
+  const test::WithOrder mixed(emulator::ThreadOrder::random, 7);
   for (const DType type : {DType::f32, DType::f16}) check_product(type, 70, 40, 2570, false, true);
   const Tensor a = on_device(test::normal({70, 2570}, DType::f32, 64)),
                b = on_device(test::normal({2570, 37}, DType::f32, 65));
