@@ -92,12 +92,18 @@ struct GemmStage {
   }
 };
 
+/// Threads of gemm_kernel that a multiprocessor shall hold at least; the compiler bounds its registers by them. With
+/// 16-byte reads 512 have the 128 registers that they need; element by element, a thread holds more addresses than that,
+/// and eight 16-bit numbers a read need some more on some architectures.
+constexpr int gemm_resident_threads(int vector, int tile) {
+  if (vector == 1) return 256;
+  return vector == 8 && tile == 4096 ? 384 : 512;
+}
+
 /// A block makes a tile of M x N for the k of one split; blockIdx: tile (columns fastest, so that neighbours share the
 /// rows they read), split, group.
-/// With 16-byte reads 512 threads a multiprocessor have the 128 registers that they need; element by element, a thread
-/// holds more addresses than that, and eight 16-bit numbers a read need some more on some architectures.
 template <int M, int N, class A, class B, class T>
-__global__ void __launch_bounds__(M* N / 32, (A::vector == 8 && M * N == 4096 ? 384 : A::vector > 1 ? 512 : 256) / (M * N / 32))
+__global__ void __launch_bounds__(M* N / 32, gemm_resident_threads(A::vector, M* N) / (M * N / 32))
     gemm_kernel(A a, B b, GemmOutput<T> y, GemmSplits splits, int m, int n, int k, int k_per_split,
                 int column_tiles) {
   constexpr int threads = M * N / (gemm_rows * gemm_columns), across = N / gemm_columns;

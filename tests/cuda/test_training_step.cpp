@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <map>
+#include <set>
+#include <string>
 
 #include "engine/autograd/tape.h"
 #include "engine/nn/init.h"
@@ -25,15 +27,38 @@ struct Network {
   std::int64_t batch, side;
 };
 
+// Where batch norms put what ReLU gets.
+enum class Start {
+  usual,            // around ReLU's corner
+  away_from_corner  // six deviations from it, on the side that the channel says
+};
+
+void put(nn::Module& model, Start start) {
+  std::set<std::string> norms;
+  for (nn::Parameter* p : model.parameters()) {
+    const Tensor& value = p->variable.value();
+    const std::size_t dot = p->name.rfind('.');
+    const std::string layer = p->name.substr(0, dot), what = p->name.substr(dot + 1);
+    if (what == "weight" && value.shape().rank() == 1) norms.insert(layer);
+    if (!norms.contains(layer)) continue;
+    std::vector<float> numbers = to_vector<float>(value);
+    if (start == Start::away_from_corner) {
+      for (std::size_t c = 0; c < numbers.size(); ++c) numbers[c] = what == "weight" ? 0.4f : c % 4 == 3 ? -2.5f : 2.5f;
+    } else if (p->name.ends_with("bn3.weight")) {
+      // Branches that begin small, as networks this deep are commonly started (Goyal et al. 2017): with the usual ones,
+      // roundings of the first layers grow a hundredfold until the last.
+      for (float& x : numbers) x = 0.1f;
+    }
+    p->variable.set_value(from_vector(numbers, value.shape(), value.device(), value.dtype()));
+  }
+}
+
 // Two steps, so that momentum counts; the gradients are those of the first.
-Step train(const Network& network, Device on, DType precision, double loss_scale) {
+Step train(const Network& network, Start start, Device on, DType precision, double loss_scale) {
   auto model = models::make_model(network.name, network.options);
   nn::initialize(*model, nn::Scheme::he_normal, 7);
+  put(*model, start);
   model->to(on);
-  // Branches that begin small, as networks this deep are commonly started (Goyal et al. 2017): with the usual ones,
-  // roundings of the first layers grow a hundredfold until the last.
-  for (const nn::Parameter* p : model->parameters())
-    if (p->name.ends_with("bn3.weight")) backend_of(on).fill_(p->variable.value(), 0.1);
   OptimizerOptions options;
   options.lr = 0.005;
   options.momentum = 0.9;
@@ -107,22 +132,24 @@ void register_all() {
   test::device::register_cuda_backend();
 }
 
+// A value within a rounding of ReLU's corner passes on one backend and not on the other, both being right, and then
+// gradients differ by 1e-2. Which value that is depends on the processor, so f32 starts where there is none.
 void check_f32(const Network& network) {
   register_all();
-  const Distances d = between(train(network, context().device(), DType::f32, 1.0),
-                              train(network, Device::cpu, DType::f32, 1.0));
+  const Distances d = between(train(network, Start::away_from_corner, context().device(), DType::f32, 1.0),
+                              train(network, Start::away_from_corner, Device::cpu, DType::f32, 1.0));
   const std::string found = fmt::format("{} f32: {}", network.name, d.str());
   MESSAGE(found);
-  CHECK(d.within({1e-5, 1e-4, 1e-5, 1e-5}));
+  CHECK(d.within({1e-5, 1e-4, 1e-6, 1e-5}));
 }
 
 // 16 bits move values across ReLU's corner, so gradients are some per cent off whoever computes them. The reference,
 // which computes in double and rounds what it stores, shows how far is honest.
 void check_mixed(const Network& network, DType precision, double loss_scale) {
   register_all();
-  const Step truth = train(network, Device::cpu, DType::f32, 1.0);
-  const Distances d = between(train(network, context().device(), precision, loss_scale), truth);
-  const Distances honest = between(train(network, Device::reference, precision, loss_scale), truth);
+  const Step truth = train(network, Start::usual, Device::cpu, DType::f32, 1.0);
+  const Distances d = between(train(network, Start::usual, context().device(), precision, loss_scale), truth);
+  const Distances honest = between(train(network, Start::usual, Device::reference, precision, loss_scale), truth);
   const std::string found =
       fmt::format("{} {}: {}; reference: {}", network.name, name_of(precision), d.str(), honest.str());
   MESSAGE(found);
