@@ -1,7 +1,9 @@
-// Convolution by its definition. The loop over output columns is innermost, so the compiler may vectorise it; the outer
-// loop gives each thread outputs of its own.
+// Convolution by its definition: an output is the product of a filter with the window of the input that it sees. All
+// windows are written down first, one position of the window after the other, so that every loop runs over all pixels of
+// all images.
 #include <algorithm>
 
+#include "engine/tensor/multiversion.h"
 #include "kernels/checks.h"
 #include "kernels/reference/dense.h"
 #include "kernels/reference/reference_backend.h"
@@ -12,13 +14,10 @@ namespace {
 using reference::Dense;
 using reference::Doubles;
 
-// The output columns whose input column ix = ox * stride + kx * dilation - left lies inside the map.
-struct Columns {
-  std::int64_t begin, end, first_input;
-};
-
 struct ConvGeometry {
   std::int64_t n, c, h, w, o, kh, kw, oh, ow, group_in, group_out;
+  std::int64_t taps;    // of a filter: group_in * kh * kw
+  std::int64_t pixels;  // of an output channel: n * oh * ow
   Conv2dParams p;
 
   ConvGeometry(const Shape& x, const Shape& weight, const Conv2dParams& params) : p(params) {
@@ -26,72 +25,98 @@ struct ConvGeometry {
     n = x[0], c = x[1], h = x[2], w = x[3], o = weight[0], kh = weight[2], kw = weight[3], oh = y[2], ow = y[3];
     group_in = weight[1];
     group_out = o / p.groups;
-  }
-  std::int64_t input_row(std::int64_t oy, std::int64_t ky) const {
-    return oy * p.stride[0] + ky * p.dilation[0] - p.padding.top;
-  }
-  Columns columns(std::int64_t kx) const {
-    const std::int64_t shift = kx * p.dilation[1] - p.padding.left, s = p.stride[1];
-    const std::int64_t begin = shift >= 0 ? 0 : (-shift + s - 1) / s;
-    const std::int64_t last = w - 1 - shift;  // largest ox * s that stays inside
-    const std::int64_t end = last < 0 ? 0 : std::min(ow, last / s + 1);
-    return {begin, std::max(begin, end), begin * s + shift};
-  }
-  std::int64_t x_at(std::int64_t in, std::int64_t ic, std::int64_t iy) const { return ((in * c + ic) * h + iy) * w; }
-  std::int64_t y_at(std::int64_t in, std::int64_t io, std::int64_t oy) const { return ((in * o + io) * oh + oy) * ow; }
-  std::int64_t w_at(std::int64_t io, std::int64_t ic, std::int64_t ky, std::int64_t kx) const {
-    return ((io * group_in + ic) * kh + ky) * kw + kx;
+    taps = group_in * kh * kw;
+    pixels = n * oh * ow;
   }
 };
 
-Doubles input_gradient(const ConvGeometry& g, const Dense& w, const Dense& dy) {
-  Doubles dx = reference::zeros(g.n * g.c * g.h * g.w);
-  const std::int64_t stride = g.p.stride[1];
-#pragma omp parallel for collapse(2) schedule(static)
+// Calls f(pixel, element of x) for every output pixel whose window has its position (channel, ky, kx) inside the map.
+template <class F>
+void for_each_input(const ConvGeometry& g, std::int64_t channel, std::int64_t ky, std::int64_t kx, F&& f) {
+  std::int64_t pixel = 0;
   for (std::int64_t n = 0; n < g.n; ++n)
-    for (std::int64_t c = 0; c < g.c; ++c) {
-      const std::int64_t group = c / g.group_in;
-      for (std::int64_t o = group * g.group_out; o < (group + 1) * g.group_out; ++o)
-        for (std::int64_t ky = 0; ky < g.kh; ++ky)
-          for (std::int64_t kx = 0; kx < g.kw; ++kx) {
-            const double weight = w[g.w_at(o, c % g.group_in, ky, kx)];
-            const Columns cols = g.columns(kx);
-            for (std::int64_t oy = 0; oy < g.oh; ++oy) {
-              const std::int64_t iy = g.input_row(oy, ky);
-              if (iy < 0 || iy >= g.h) continue;
-              double* to = dx.data() + g.x_at(n, c, iy) + cols.first_input;
-              const double* from = dy.data() + g.y_at(n, o, oy) + cols.begin;
-              for (std::int64_t i = 0; i < cols.end - cols.begin; ++i) to[i * stride] += weight * from[i];
-            }
-          }
+    for (std::int64_t oy = 0; oy < g.oh; ++oy) {
+      const std::int64_t iy = oy * g.p.stride[0] + ky * g.p.dilation[0] - g.p.padding.top;
+      const std::int64_t row = ((n * g.c + channel) * g.h + iy) * g.w;
+      for (std::int64_t ox = 0; ox < g.ow; ++ox, ++pixel) {
+        const std::int64_t ix = ox * g.p.stride[1] + kx * g.p.dilation[1] - g.p.padding.left;
+        if (iy >= 0 && iy < g.h && ix >= 0 && ix < g.w) f(pixel, row + ix);
+      }
     }
-  return dx;
 }
 
-Doubles weight_gradient(const ConvGeometry& g, const Dense& x, const Dense& dy) {
-  Doubles dw = reference::zeros(g.o * g.group_in * g.kh * g.kw);
-  const std::int64_t stride = g.p.stride[1];
-#pragma omp parallel for collapse(2) schedule(static)
-  for (std::int64_t o = 0; o < g.o; ++o)
-    for (std::int64_t ic = 0; ic < g.group_in; ++ic) {
-      const std::int64_t c = o / g.group_out * g.group_in + ic;
-      for (std::int64_t ky = 0; ky < g.kh; ++ky)
-        for (std::int64_t kx = 0; kx < g.kw; ++kx) {
-          const Columns cols = g.columns(kx);
-          double sum = 0.0;
-          for (std::int64_t n = 0; n < g.n; ++n)
-            for (std::int64_t oy = 0; oy < g.oh; ++oy) {
-              const std::int64_t iy = g.input_row(oy, ky);
-              if (iy < 0 || iy >= g.h) continue;
-              const double* in = x.data() + g.x_at(n, c, iy) + cols.first_input;
-              const double* out = dy.data() + g.y_at(n, o, oy) + cols.begin;
+// Calls f(tap, channel, ky, kx) for every tap of the group's filters; threads share the channels.
+template <class F>
+void for_each_tap(const ConvGeometry& g, std::int64_t group, F&& f) {
+#pragma omp parallel for schedule(static)
+  for (std::int64_t c = 0; c < g.group_in; ++c)
+    for (std::int64_t ky = 0; ky < g.kh; ++ky)
+      for (std::int64_t kx = 0; kx < g.kw; ++kx) f((c * g.kh + ky) * g.kw + kx, group * g.group_in + c, ky, kx);
+}
+
+// [taps, pixels] of a group: what each position of the windows sees, zero outside the map.
+Doubles windows_of(const ConvGeometry& g, const Dense& x, std::int64_t group) {
+  Doubles windows = reference::zeros(g.taps * g.pixels);
+  for_each_tap(g, group, [&](std::int64_t tap, std::int64_t channel, std::int64_t ky, std::int64_t kx) {
+    double* to = windows.data() + tap * g.pixels;
+    for_each_input(g, channel, ky, kx, [&](std::int64_t pixel, std::int64_t at) { to[pixel] = x[at]; });
+  });
+  return windows;
+}
+
+// The adjoint of windows_of: adds to dx what the windows' gradients say of it.
+void add_windows(const ConvGeometry& g, const Doubles& windows, std::int64_t group, Doubles& dx) {
+  for_each_tap(g, group, [&](std::int64_t tap, std::int64_t channel, std::int64_t ky, std::int64_t kx) {
+    const double* from = windows.data() + tap * g.pixels;
+    for_each_input(g, channel, ky, kx, [&](std::int64_t pixel, std::int64_t at) {
+      dx[static_cast<std::size_t>(at)] += from[pixel];
+    });
+  });
+}
+
+// From [n, channels, plane] to [channels, n, plane], or with `from` and `to` swapped back.
+Doubles swapped(const double* x, std::int64_t outer, std::int64_t inner, std::int64_t plane) {
+  Doubles y(static_cast<std::size_t>(outer * inner * plane));
+  for (std::int64_t i = 0; i < outer; ++i)
+    for (std::int64_t j = 0; j < inner; ++j)
+      std::copy_n(x + (i * inner + j) * plane, plane, y.data() + (j * outer + i) * plane);
+  return y;
+}
+
+constexpr std::int64_t block = 64;  // pixels whose sums fit into registers
+
+// to[i] = sum over r < rows of factor[r * factor_step] * row[r * row_step + i], for i < n <= block.
+ENGINE_MULTIVERSION
+void combine(const double* factor, std::int64_t factor_step, const double* row, std::int64_t row_step,
+             std::int64_t rows, std::int64_t n, double* to) {
+  double sum[block] = {};
+  if (n == block) {
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = 0; i < block; ++i) sum[i] += factor[r * factor_step] * row[r * row_step + i];
+  } else {
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = 0; i < n; ++i) sum[i] += factor[r * factor_step] * row[r * row_step + i];
+  }
+  std::copy_n(sum, n, to);
+}
+
+ENGINE_MULTIVERSION
+double dot(const double* a, const double* b, std::int64_t n) {
+  double sum = 0.0;
 #pragma omp simd reduction(+ : sum)
-              for (std::int64_t i = 0; i < cols.end - cols.begin; ++i) sum += in[i * stride] * out[i];
-            }
-          dw[static_cast<std::size_t>(g.w_at(o, ic, ky, kx))] = sum;
-        }
-    }
-  return dw;
+  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// y [m, pixels] = factors [m, rows] x [rows, pixels]; factor (i, r) is factors[i * step_i + r * step_r].
+void multiply(const double* factors, std::int64_t step_i, std::int64_t step_r, const double* x, std::int64_t m,
+              std::int64_t rows, std::int64_t pixels, double* y) {
+  const std::int64_t blocks = (pixels + block - 1) / block;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (std::int64_t b = 0; b < blocks; ++b)
+    for (std::int64_t i = 0; i < m; ++i)
+      combine(factors + i * step_i, step_r, x + b * block, pixels, rows, std::min(block, pixels - b * block),
+              y + i * pixels + b * block);
 }
 
 }  // namespace
@@ -100,42 +125,45 @@ Tensor ReferenceBackend::do_conv2d(const Tensor& x_, const Tensor& w_, const Ten
   const ConvGeometry g(x_.shape(), w_.shape(), p);
   check_shape("conv2d", "bias", bias_, {g.o}, true);
   const Dense x(x_), w(w_);
-  const Doubles bias = bias_.defined() ? to_vector<double>(bias_) : reference::zeros(g.o);
-  Doubles y(static_cast<std::size_t>(g.n * g.o * g.oh * g.ow));
-  const std::int64_t stride = p.stride[1];
-#pragma omp parallel for collapse(2) schedule(static)
-  for (std::int64_t n = 0; n < g.n; ++n)
-    for (std::int64_t o = 0; o < g.o; ++o) {
-      double* plane = y.data() + g.y_at(n, o, 0);
-      std::fill(plane, plane + g.oh * g.ow, bias[static_cast<std::size_t>(o)]);
-      for (std::int64_t ic = 0; ic < g.group_in; ++ic) {
-        const std::int64_t c = o / g.group_out * g.group_in + ic;
-        for (std::int64_t ky = 0; ky < g.kh; ++ky)
-          for (std::int64_t kx = 0; kx < g.kw; ++kx) {
-            const double weight = w[g.w_at(o, ic, ky, kx)];
-            const Columns cols = g.columns(kx);
-            for (std::int64_t oy = 0; oy < g.oh; ++oy) {
-              const std::int64_t iy = g.input_row(oy, ky);
-              if (iy < 0 || iy >= g.h) continue;
-              const double* in = x.data() + g.x_at(n, c, iy) + cols.first_input;
-              double* out = plane + oy * g.ow + cols.begin;
-              for (std::int64_t i = 0; i < cols.end - cols.begin; ++i) out[i] += weight * in[i * stride];
-            }
-          }
-      }
-    }
-  return reference::store(y, {g.n, g.o, g.oh, g.ow}, x_.dtype());
+  Doubles y = reference::zeros(g.o * g.pixels);
+  for (std::int64_t group = 0; group < p.groups; ++group)
+    multiply(w.data() + group * g.group_out * g.taps, g.taps, 1, windows_of(g, x, group).data(), g.group_out, g.taps,
+             g.pixels, y.data() + group * g.group_out * g.pixels);
+  if (bias_.defined()) {
+    const Dense bias(bias_);
+    for (std::int64_t i = 0; i < g.o * g.pixels; ++i) y[static_cast<std::size_t>(i)] += bias[i / g.pixels];
+  }
+  return reference::store(swapped(y.data(), g.o, g.n, g.oh * g.ow), {g.n, g.o, g.oh, g.ow}, x_.dtype());
 }
 
-Conv2dGrads ReferenceBackend::do_conv2d_backward(const Tensor& x, const Tensor& w, const Tensor& dy_,
+Conv2dGrads ReferenceBackend::do_conv2d_backward(const Tensor& x_, const Tensor& w_, const Tensor& dy_,
                                                  const Conv2dParams& p, const Conv2dNeeds& needs) {
-  const ConvGeometry g(x.shape(), w.shape(), p);
+  const ConvGeometry g(x_.shape(), w_.shape(), p);
   check_shape("conv2d_backward", "dy", dy_, {g.n, g.o, g.oh, g.ow});
-  const Dense dy(dy_);
+  const Dense x(x_), w(w_), dy_by_image(dy_);
+  const Doubles dy = swapped(dy_by_image.data(), g.n, g.o, g.oh * g.ow);
+  Doubles dx = reference::zeros(needs.dx ? x_.numel() : 0), dw = reference::zeros(needs.dw ? w_.numel() : 0);
+  for (std::int64_t group = 0; group < p.groups; ++group) {
+    const double* const dy_group = dy.data() + group * g.group_out * g.pixels;
+    const std::int64_t first = group * g.group_out * g.taps;
+    if (needs.dx) {
+      Doubles windows = reference::zeros(g.taps * g.pixels);
+      multiply(w.data() + first, 1, g.taps, dy_group, g.taps, g.group_out, g.pixels, windows.data());
+      add_windows(g, windows, group, dx);
+    }
+    if (needs.dw) {
+      const Doubles windows = windows_of(g, x, group);
+#pragma omp parallel for collapse(2) schedule(static)
+      for (std::int64_t o = 0; o < g.group_out; ++o)
+        for (std::int64_t tap = 0; tap < g.taps; ++tap)
+          dw[static_cast<std::size_t>(first + o * g.taps + tap)] =
+              dot(dy_group + o * g.pixels, windows.data() + tap * g.pixels, g.pixels);
+    }
+  }
+  const DType wide = parameter_dtype(x_.dtype());
   Conv2dGrads grads;
-  if (needs.dx) grads.dx = reference::store(input_gradient(g, Dense(w), dy), x.shape(), x.dtype());
-  const DType wide = parameter_dtype(x.dtype());
-  if (needs.dw) grads.dw = reference::store(weight_gradient(g, Dense(x), dy), w.shape(), wide);
+  if (needs.dx) grads.dx = reference::store(dx, x_.shape(), x_.dtype());
+  if (needs.dw) grads.dw = reference::store(dw, w_.shape(), wide);
   if (needs.db) grads.db = do_sum(do_cast(dy_, wide), {0, 2, 3}, false);
   return grads;
 }
