@@ -179,6 +179,18 @@ void check_bce(std::string_view op, const Tensor& logits, const Tensor& target, 
   check_shape(op, "pos_weight", pos_weight, {logits.dim(1)}, true);
 }
 
+void check_covariance(const Tensor& products, const Tensor& sums, const Tensor& x, const Tensor& pivot) {
+  constexpr std::string_view op = "accumulate_covariance_";
+  if (x.shape().rank() != 2 || !is_floating(x.dtype()))
+    throw UsageError("{}: expected a matrix of a floating type, found {}", op, x.str());
+  const std::int64_t p = x.dim(1);
+  check_shape(op, "products", products, {p, p});
+  check_shape(op, "sums", sums, {p});
+  check_shape(op, "pivot", pivot, {p});
+  for (const Tensor* t : {&products, &sums, &pivot})
+    if (t->dtype() != DType::f64) throw UsageError("{}: products, sums and pivot are f64, found {}", op, t->str());
+}
+
 void check_ema(const std::vector<Tensor>& averages, const std::vector<Tensor>& values) {
   if (averages.size() != values.size())
     throw UsageError("ema_: {} averages for {} values", averages.size(), values.size());

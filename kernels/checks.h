@@ -54,6 +54,8 @@ void check_map_backward(std::string_view op, const Tensor& dy, const Shape& inpu
 /// logits [N,C], target i64 [N], class_weight [C] or absent.
 void check_cross_entropy(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& class_weight);
 void check_bce(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& pos_weight);
+/// x [n,p] of a floating type; products [p,p], sums [p] and pivot [p] of f64.
+void check_covariance(const Tensor& products, const Tensor& sums, const Tensor& x, const Tensor& pivot);
 /// As many values as averages, of the same shapes.
 void check_ema(const std::vector<Tensor>& averages, const std::vector<Tensor>& values);
 /// Every tensor of a slot that is defined has the parameter's shape; m and v are there where the op needs them.

@@ -26,6 +26,7 @@ struct Input {
   bool written = false;        ///< the contract says it is written; all others must come back untouched
   bool channel = false;        ///< one value a channel of a batch norm: of parameter_dtype()
   bool wide_gradient = false;  ///< only its gradient is of parameter_dtype(): of a convolution
+  bool wide = false;           ///< f64 whatever element type is tested
   bool plain = false;          ///< the contract has it in plain layout (parameters); others come in any layout
 };
 
@@ -62,6 +63,7 @@ std::vector<Case> convolution_cases();
 std::vector<Case> normalization_cases();
 std::vector<Case> elementwise_cases();
 std::vector<Case> shape_cases();
+std::vector<Case> covariance_cases();
 std::vector<Case> decomposition_cases();
 std::vector<Case> pooling_cases();
 std::vector<Case> loss_cases();

@@ -32,8 +32,9 @@ void compare_entry(const Entry& found, const Entry& truth, const Place& at, Repo
                                           found.shape.str(), engine::name_of(expected), truth.shape.str())));
   if (!is_floating(found.dtype))
     return report.note(found.values == truth.values ? 0.0 : infinity, at.str(found.what + " differs"));
-  const Tolerance allowed = tolerance(at.options.dtype, at.config.reduction);
-  const double scale = std::max(at.config.terms, smallest_normal(at.options.dtype));
+  const DType precision = expected == DType::f64 ? expected : at.options.dtype;
+  const Tolerance allowed = tolerance(precision, at.config.reduction);
+  const double scale = std::max(at.config.terms, smallest_normal(precision));
   const Deviation d = deviation(found.values, truth.values, scale, allowed);
   report.note(d.ratio, at.str(fmt::format("{} is off by rel_l2 {:.3g} (bound {:.3g}), element {:.3g} (bound {:.3g})",
                                           found.what, d.rel_l2, allowed.rel_l2, d.element, allowed.element)));

@@ -36,6 +36,11 @@ inline Input wide_gradient(Input x) {
   x.wide_gradient = true;
   return x;
 }
+inline Input wide(Input x) {
+  x.wide = true;
+  x.differentiable = false;
+  return x;
+}
 inline Input plain(Input x) {
   x.plain = true;
   return x;

@@ -29,7 +29,9 @@ Tensor make(const Input& input, const Call& how, std::size_t position) {
   const Device device = how.backend.device();
   const std::vector<double>& values = input.values;
   if (input.integer) return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), input.shape, device);
-  const auto type = [&](DType dtype) { return input.channel ? parameter_dtype(dtype) : dtype; };
+  const auto type = [&](DType dtype) {
+    return input.wide ? DType::f64 : input.channel ? parameter_dtype(dtype) : dtype;
+  };
   std::vector<double> numbers(values);
   for (double& v : numbers) v = rounded(v, type(how.rounding));
   const Tensor x = from_vector(numbers, input.shape, device, type(how.dtype));

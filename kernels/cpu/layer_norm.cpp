@@ -12,20 +12,20 @@
 namespace engine {
 namespace {
 
-constexpr int lanes = 16;
+constexpr int row_lanes = 16;
 
 double total(const double* acc) {
   double sum = 0.0;
-  for (int l = 0; l < lanes; ++l) sum += acc[l];
+  for (int l = 0; l < row_lanes; ++l) sum += acc[l];
   return sum;
 }
 
 ENGINE_MULTIVERSION
 double squared_deviations(const float* x, std::int64_t n, double mean) {
-  double acc[lanes] = {};
+  double acc[row_lanes] = {};
   std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int l = 0; l < lanes; ++l) {
+  for (; i + row_lanes <= n; i += row_lanes)
+    for (int l = 0; l < row_lanes; ++l) {
       const double d = static_cast<double>(x[i + l]) - mean;
       acc[l] += d * d;
     }
@@ -48,9 +48,9 @@ struct RowSums {
 ENGINE_MULTIVERSION
 RowSums gradient_sums(const float* x, const float* weight, const float* dy, std::int64_t n, float mean, float inv_std,
                       double* dweight, double* dbias) {
-  double g[lanes] = {}, gx[lanes] = {};
-  for (std::int64_t i = 0; i < n; i += lanes) {
-    const std::int64_t width = std::min<std::int64_t>(lanes, n - i);
+  double g[row_lanes] = {}, gx[row_lanes] = {};
+  for (std::int64_t i = 0; i < n; i += row_lanes) {
+    const std::int64_t width = std::min<std::int64_t>(row_lanes, n - i);
     for (std::int64_t l = 0; l < width; ++l) {
       const std::int64_t k = i + l;
       const double normalized = static_cast<double>((x[k] - mean) * inv_std), d = static_cast<double>(dy[k]);

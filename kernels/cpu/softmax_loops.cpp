@@ -9,31 +9,31 @@
 namespace engine::cpu {
 namespace {
 
-constexpr int lanes = 16;
+constexpr int softmax_lanes = 16;
 
 // The largest value; a NaN may be passed over, it shows in the sum of exponentials.
 ENGINE_INLINE float row_max(const float* x, std::int64_t n) {
-  float best[lanes];
-  for (int l = 0; l < lanes; ++l) best[l] = -std::numeric_limits<float>::infinity();
+  float best[softmax_lanes];
+  for (int l = 0; l < softmax_lanes; ++l) best[l] = -std::numeric_limits<float>::infinity();
   std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int l = 0; l < lanes; ++l) best[l] = x[i + l] > best[l] ? x[i + l] : best[l];
+  for (; i + softmax_lanes <= n; i += softmax_lanes)
+    for (int l = 0; l < softmax_lanes; ++l) best[l] = x[i + l] > best[l] ? x[i + l] : best[l];
   float max = -std::numeric_limits<float>::infinity();
   for (; i < n; ++i) max = x[i] > max ? x[i] : max;
-  for (int l = 0; l < lanes; ++l) max = best[l] > max ? best[l] : max;
+  for (int l = 0; l < softmax_lanes; ++l) max = best[l] > max ? best[l] : max;
   return max;
 }
 
 // Sum of f(i) over [0, n) in double.
 template <class F>
 ENGINE_INLINE double row_sum(std::int64_t n, F f) {
-  double acc[lanes] = {};
+  double acc[softmax_lanes] = {};
   std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int l = 0; l < lanes; ++l) acc[l] += static_cast<double>(f(i + l));
+  for (; i + softmax_lanes <= n; i += softmax_lanes)
+    for (int l = 0; l < softmax_lanes; ++l) acc[l] += static_cast<double>(f(i + l));
   double sum = 0;
   for (; i < n; ++i) sum += static_cast<double>(f(i));
-  for (int l = 0; l < lanes; ++l) sum += acc[l];
+  for (int l = 0; l < softmax_lanes; ++l) sum += acc[l];
   return sum;
 }
 

@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/convolution.h"
+#include "kernels/cuda/covariance.h"
 #include "kernels/cuda/decompositions.h"
 #include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/layer_norm.h"
