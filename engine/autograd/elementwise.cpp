@@ -41,10 +41,14 @@ Variable scale(const Variable& x, double factor) {
 }
 
 Variable cast(const Variable& x, DType dtype) {
-  const DType from = x.value().dtype();
-  if (from == dtype) return x;
-  return Tape::result(backend_of(x.value()).cast(x.value(), dtype), {&x}, [&] {
-    return [gx = x.gradient(), from](const Tensor& dy) { gx->accumulate(backend_of(dy).cast(dy, from)); };
+  return x.value().dtype() == dtype ? x : cast_as(x, backend_of(x.value()).cast(x.value(), dtype));
+}
+
+Variable cast_as(const Variable& x, Tensor value) {
+  return Tape::result(std::move(value), {&x}, [&] {
+    return [gx = x.gradient(), from = x.value().dtype()](const Tensor& dy) {
+      gx->accumulate(backend_of(dy).cast(dy, from));
+    };
   });
 }
 

@@ -39,6 +39,8 @@ Variable mul(const Variable& a, const Variable& b);
 Variable scale(const Variable& x, double factor);
 /// x in another floating type (x itself where it has it); its gradient comes back in x's own.
 Variable cast(const Variable& x, DType dtype);
+/// The same where `value` holds x's numbers in the other type already: only the gradient is cast.
+Variable cast_as(const Variable& x, Tensor value);
 /// Inverted dropout with probability p of dropping; the same key drops the same elements.
 Variable dropout(const Variable& x, double p, const RandomKey& key);
 

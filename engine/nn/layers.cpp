@@ -18,14 +18,17 @@ Conv2dParams square(std::int64_t stride, std::int64_t padding) {
 }
 
 // A parameter in the type of the activations it meets: under mixed precision these have 16 bits and it has 32. For
-// convolutions, which leave its gradient in 32 bits.
+// convolutions, which leave its gradient in 32 bits,
 Variable beside(const Variable& x, Parameter& p) {
   const DType dtype = x.value().dtype();
   return p.variable.value().dtype() == dtype ? p.variable : p.variable.with_value(p.rounded(dtype));
 }
 Variable beside(const Variable& x, Parameter* p) { return p ? beside(x, *p) : Variable(); }
-// For products, whose gradients have the type of their factors.
-Variable cast_beside(const Variable& x, const Parameter& p) { return cast(p.variable, x.value().dtype()); }
+// and for products, whose gradients have the type of their factors.
+Variable cast_beside(const Variable& x, Parameter& p) {
+  const DType dtype = x.value().dtype();
+  return p.variable.value().dtype() == dtype ? p.variable : cast_as(p.variable, p.rounded(dtype));
+}
 
 }  // namespace
 
@@ -92,7 +95,7 @@ std::string Linear::describe() const {
   return fmt::format("Linear({}, {}{})", weight_shape()[1], weight_shape()[0], bias_ ? "" : ", no bias");
 }
 
-Variable Linear::forward(const Variable& x) { 
+Variable Linear::forward(const Variable& x) {
   return linear(x, cast_beside(x, weight_), bias_ ? cast_beside(x, *bias_) : Variable());
 }
 

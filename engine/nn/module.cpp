@@ -121,10 +121,12 @@ void Module::to(Device device, DType dtype) {
   for (Buffer* b : buffers()) b->value = moved(b->value);
 }
 
-void round_conv_weights(Module& root, DType dtype) {
+void round_weights(Module& root, DType dtype) {
   std::vector<Parameter*> weights;
   for (Parameter* p : root.parameters())
-    if (p->kind == ParameterKind::conv_weight && p->variable.value().dtype() != dtype) weights.push_back(p);
+    if (p->kind != ParameterKind::norm_weight && p->kind != ParameterKind::norm_bias &&
+        p->variable.value().dtype() != dtype)
+      weights.push_back(p);
   round_parameters(weights, dtype);
 }
 

@@ -137,9 +137,9 @@ Variable Module::run(F&& f) {
 /// match; throws UsageError when none does, or when the expression is malformed.
 int set_trainable(Module& root, const std::string& regex, bool trainable);
 
-/// Rounds the convolutions' weights for activations of this type, in one pass; nothing where they have it. Without it
+/// Rounds all weights but those of norms for activations of this type, in one pass; nothing where they have it. Without it
 /// each is rounded when it is met.
-void round_conv_weights(Module& root, DType dtype);
+void round_weights(Module& root, DType dtype);
 
 /// Number of elements of all parameters.
 std::int64_t parameter_count(Module& root);

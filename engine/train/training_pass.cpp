@@ -55,7 +55,7 @@ TrainingPass::Result TrainingPass::operator()(const Tensor& images, const Tensor
 
 TrainingPass::Result TrainingPass::run(const Tensor& images, const Tensor& target, const Tensor& seed) {
   const Tensor x = precision_ == images.dtype() ? images : backend_of(images).cast(images, precision_);
-  nn::round_conv_weights(model_, precision_);
+  nn::round_weights(model_, precision_);
   Tape tape;
   const Variable scores = cast(model_(Variable(x)), DType::f32);
   const Variable loss = loss_(scores, target);

@@ -1,5 +1,6 @@
 #include "kernels/cuda/cudnn_executor.h"
 
+#include <algorithm>
 #include <array>
 
 namespace engine::gpu::cudnn {
@@ -29,6 +30,10 @@ const Plan* Executor::plan(Direction direction, const Shape& x, const Shape& w, 
                                           .alignment = alignment,
                                           .workspace_limit = options_.workspace_limit},
                                          device_}));
+}
+
+void Executor::limit_workspace(std::int64_t bytes) {
+  options_.workspace_limit = std::min(options_.workspace_limit, bytes);
 }
 
 void Executor::run(const Plan& plan, void* x, void* w, void* y, void* workspace) {

@@ -25,6 +25,9 @@ class Executor {
   /// Null where there is none; lives as long as this. `alignment` in bytes, of all three tensors.
   const Plan* plan(Direction direction, const Shape& x, const Shape& w, const Conv2dParams& params, DType dtype,
                    std::int64_t alignment);
+  /// From now on plans take at most so much; who finds no memory for a plan's workspace says so. Plans that were handed
+  /// out stay.
+  void limit_workspace(std::int64_t bytes);
   /// Appends the convolution to the stream. One of the three is written, by the plan's direction. All memory, the
   /// workspace of plan.engine.workspace bytes too, must live until the stream has passed it.
   void run(const Plan& plan, void* x, void* w, void* y, void* workspace);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/tensor/allocator.h"
 #include "kernels/cuda/convolution.h"
 #include "kernels/cuda/cudnn_convolution.h"
 #include "tests/cuda/conv_cases.h"
@@ -173,6 +174,32 @@ TEST_CASE("own kernels compute what cuDNN has no plan for") {
   const Tensor w = test::normal({4, 3, 3, 3}, DType::f32, 2), x = test::normal({0, 3, 5, 5}, DType::f32, 1);
   check_close(device::conv2d(context(), on_device(x), on_device(w), {}, {}), test::reference().conv2d(x, w, {}, {}));
   CHECK(stage.runs == 0);
+}
+
+TEST_CASE("where there is no memory for a plan's workspace, one that needs less computes") {
+  stage.real = test::installed_cudnn("convolutions without memory for their workspace");
+  if (!stage.real) return;
+  Staged staged(*stage.real);
+  stage.runs = 0;
+  const test::ConvCase k{{1, 64, 7, 7}, {64, 64, 3, 3}, {.padding = Padding2d::same(1)}};
+  const auto workspace = [&] {
+    const Plan* plan = staged.executor.plan(Direction::forward, k.x, k.w, k.p, DType::f32, 16);
+    REQUIRE(plan != nullptr);
+    return plan->engine.workspace;
+  };
+  const std::int64_t wanted = workspace();
+  REQUIRE(wanted > 256 * 1024);  // more than what small tensors leave in their segment
+  const Tensor x = test::normal(k.x, DType::f32, 1), w = test::normal(k.w, DType::f32, 2);
+  const Tensor there = on_device(x), weight = on_device(w);
+  set_stage(Direction::forward, k, DType::f32);
+  CachingAllocator& allocator = allocator_of(context().device());
+  allocator.trim();
+  allocator.set_limit(allocator.stats().reserved);
+  const Tensor y = device::conv2d(context(), there, weight, {}, k.p);
+  allocator.set_limit(0);
+  check_close(y, test::reference().conv2d(x, w, {}, k.p));
+  CHECK(stage.runs == 1);
+  CHECK(workspace() <= wanted / 2);
 }
 
 TEST_CASE("a convolution that cuDNN fails to run is an error") {
