@@ -59,6 +59,15 @@ MemoryPeak memory_peak(Device device) {
   return {c->properties().bytes_per_second, static_cast<double>(c->properties().cache)};
 }
 
+double f32_peak(Device device) {
+  const gpu::Context* c = gpu::context_of(device);
+  if (!c) return 0;
+  const gpu::DeviceProperties& p = c->properties();
+  // "Arithmetic Instructions" in the CUDA C++ Programming Guide.
+  const int units = p.capability == 75 || p.capability == 80 ? 64 : 128;
+  return 2.0 * units * p.multiprocessors * p.clock_mhz * 1e6;
+}
+
 std::string device_words(Device device) {
   const gpu::Context* c = gpu::context_of(device);
   if (!c) return std::string(name_of(device));

@@ -25,6 +25,9 @@ struct MemoryPeak {
 };
 MemoryPeak memory_peak(Device device);
 
+/// f32 operations a second, tensor cores left out: two for each unit and clock. 0 where unknown.
+double f32_peak(Device device);
+
 /// "NVIDIA H100, 132 multiprocessors at 1980 MHz, CUDA 13.0" for the head of a table; the name alone elsewhere.
 std::string device_words(Device device);
 

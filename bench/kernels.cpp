@@ -39,9 +39,8 @@ std::vector<double> sample(Device device, double budget, F&& f, Before&& before)
   return times;
 }
 
-Tensor made(const Input& input, Device device) {
-  Tensor x = input.integer ? from_vector(input.values, input.shape, device, DType::i64)
-                           : from_vector(input.values, input.shape, device, DType::f32);
+Tensor made(const Input& input, Device device, DType tested) {
+  const Tensor x = from_vector(input.values, input.shape, device, conformance::dtype_of(input, tested));
   const bool activation = !input.integer && !input.plain && input.shape.rank() == 4;
   return activation ? conformance::carried(x) : x;  // as it comes from the convolution before
 }
@@ -49,9 +48,9 @@ Tensor made(const Input& input, Device device) {
 // One benchmark: its inputs on the device, forward and (where there is one) backward.
 class Run {
  public:
-  Run(const Config& config, Device device) : config_(config), device_(device) {
+  Run(const Config& config, Device device, DType dtype) : config_(config), device_(device) {
     for (const Input& input : config.inputs) {
-      tensors_.push_back(made(input, device));
+      tensors_.push_back(made(input, device, dtype));
       bytes_ += static_cast<double>(tensors_.back().bytes());
       differentiable_ = differentiable_ || (config.function && input.differentiable);
     }
@@ -139,12 +138,12 @@ Taking::~Taking() {
   if (gpu::Context* context = gpu::context_of(device_)) context->kernels = former_;
 }
 
-MachineLimits measure_limits(Device device) {
+MachineLimits measure_limits(Device device, DType dtype) {
   Backend& backend = backend_of(device);
   const Taking best(device, {});
   MachineLimits limits;
   const std::int64_t n = 2048;
-  const Tensor a = full({n, n}, 0.5, DType::f32, device);
+  const Tensor a = full({n, n}, 0.5, dtype, device);
   const auto products = sample(device, 0.5, [&] { backend.matmul(a, a, false, false); }, [] {});
   limits.flops_per_second = 2.0 * std::pow(static_cast<double>(n), 3) / *std::min_element(products.begin(), products.end());
   const Tensor x = full({cache_filler}, 1.0, DType::f32, device), y = full({cache_filler}, 2.0, DType::f32, device);
@@ -154,6 +153,7 @@ MachineLimits measure_limits(Device device) {
     limits.bytes_per_second = peak.bytes_per_second;
     limits.cache_bytes = peak.cache_bytes;
   }
+  if (dtype == DType::f32) limits.peak_flops_per_second = f32_peak(device);
   return limits;
 }
 
@@ -162,11 +162,14 @@ double share_of_limit(const KernelTime& t, const MachineLimits& limits) {
 }
 
 bool impossible(const KernelTime& t, const MachineLimits& limits) {
-  return limits.cache_bytes > 0 && (t.bytes - limits.cache_bytes) / limits.bytes_per_second > t.cold_seconds;
+  const bool memory =
+      limits.cache_bytes > 0 && (t.bytes - limits.cache_bytes) / limits.bytes_per_second > t.cold_seconds;
+  const bool arithmetic = limits.peak_flops_per_second > 0 && t.flops / limits.peak_flops_per_second > t.cold_seconds;
+  return memory || arithmetic;
 }
 
 std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, const Variant& variant, bool backwards,
-                                     std::uint64_t seed, double seconds) {
+                                     DType dtype, std::uint64_t seed, double seconds) {
   std::vector<KernelTime> rows;
   if (!c.benchmarks) return rows;
   std::optional<KernelsLeftOut> left_out;
@@ -174,7 +177,7 @@ std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, 
   const Taking taking(device, choice_of(c, variant));
   const Tensor filler = has_times(device) ? full({cache_filler}, 0.0, DType::f32, device) : Tensor();
   for (const Config& config : c.benchmarks(seed)) {
-    const Run run(config, device);
+    const Run run(config, device, dtype);
     for (const bool backward : {false, true}) {
       if (backward && !(backwards && run.differentiable())) continue;
       const auto once = [&] { backward ? run.forward_and_backward() : run.forward(); };

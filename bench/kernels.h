@@ -13,9 +13,11 @@ namespace engine::bench {
 struct MachineLimits {
   double flops_per_second = 0;  ///< of a large matrix product through the same backend
   double bytes_per_second = 0;  ///< of an addition of tensors that no cache holds; of a GPU, its data sheet's
+  /// What the multiprocessors' f32 units do at their highest clock, which tensor cores may beat; GPUs in f32 only.
+  double peak_flops_per_second = 0;
   double cache_bytes = 0;       ///< what a result may be left in when the clock stops; GPUs with a data sheet only
 };
-MachineLimits measure_limits(Device device);
+MachineLimits measure_limits(Device device, DType dtype);
 
 /// Times of the emulated device mean nothing: there, costs are declared and nothing is timed.
 inline bool has_times(Device device) { return device != Device::cuda_emulated; }
@@ -57,12 +59,12 @@ struct KernelTime {
 
 /// Best possible over cold time; warm times may be better than that, by the caches.
 double share_of_limit(const KernelTime& t, const MachineLimits& limits);
-/// Whether a cold time cannot be: it beats a data sheet's bandwidth even if the cache still holds all that it can.
-/// Then the declared bytes are wrong, or the clock is.
+/// Whether a cold time cannot be: it beats a data sheet's bandwidth even if the cache still holds all that it can, or
+/// its arithmetic. Then what is declared is wrong, or the clock is.
 bool impossible(const KernelTime& t, const MachineLimits& limits);
 
 /// Times the benchmarks of a case, each for about `seconds` warm and cold; backward only where asked for.
 std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, const Variant& variant, bool backward,
-                                     std::uint64_t seed, double seconds);
+                                     DType dtype, std::uint64_t seed, double seconds);
 
 }  // namespace engine::bench

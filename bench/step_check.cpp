@@ -8,29 +8,45 @@
 namespace engine::bench {
 namespace {
 
-std::vector<double> losses(const StepOptions& options) {
+struct Trained {
+  std::vector<double> losses;
+  std::vector<double> before, after;  // all weights
+};
+
+Trained train(const StepOptions& options) {
   Training training(options);
-  std::vector<double> all;
-  for (int i = 0; i < options.steps; ++i) all.push_back(training.step());
-  return all;
+  Trained t;
+  t.before = training.weights();
+  for (int i = 0; i < options.steps; ++i) t.losses.push_back(training.step());
+  t.after = training.weights();
+  return t;
+}
+
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double squares = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(squares);
 }
 
 }  // namespace
 
 StepCheck check_steps(StepOptions options, Device oracle) {
-  const std::vector<double> found = losses(options);
-  options.record = false;
-  const std::vector<double> again = losses(options);
-  options.device = oracle;
-  const std::vector<double> truth = losses(options);
   StepCheck r;
   r.steps = options.steps;
-  r.same_bits = found == again;
-  for (std::size_t i = 0; i < truth.size(); ++i) {
-    const double off = std::fabs(found[i] - truth[i]) / std::fabs(truth[i]);
-    if (!(off <= r.worst)) r.worst = off;  // NaN counts, and stays
-    if (std::isnan(r.worst)) break;
+  r.precision = options.precision;
+  const Trained found = train(options);
+  options.record = false;
+  r.same_bits = found.losses == train(options).losses;
+  options.device = oracle;
+  options.precision = DType::f32;
+  const Trained truth = train(options);
+  for (std::size_t i = 0; i < truth.losses.size(); ++i) {
+    // Later ones may be near zero.
+    const double off = std::fabs(found.losses[i] - truth.losses[i]) / std::fabs(truth.losses[0]);
+    if (!(off <= r.loss)) r.loss = off;  // NaN counts, and stays
+    if (std::isnan(r.loss)) break;
   }
+  r.weights = distance(found.after, truth.after) / distance(truth.before, truth.after);
   return r;
 }
 

@@ -42,6 +42,15 @@ double Training::step() {
   return loss;
 }
 
+std::vector<double> Training::weights() {
+  std::vector<double> all;
+  for (const nn::Parameter* p : model_->parameters()) {
+    const auto values = to_vector<double>(p->variable.value());
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
 std::int64_t Training::macs() { return models::summarize(*model_, images_.shape().with(0, 1)).macs * images_.dim(0); }
 
 }  // namespace engine::bench

@@ -20,7 +20,8 @@ constexpr const char* notes = R"(
 Warm: called again and again. Cold: caches overwritten before each call. The limit is the larger of operations over the
 speed of a large matrix product and bytes over the speed of an addition, both measured first on this machine (of a GPU's
 memory, its data sheet's); the share is that of the cold time. CUDA devices are timed by their own events, and bytes are
-those that their kernels declare: a cold time that the memory cannot do is an error. Warm times of tensors that fit into
+those that their kernels declare: a cold time that the memory cannot do is an error, and one that the f32 units cannot
+do, too. Warm times of tensors that fit into
 a cache may beat the memory.
 
 CUDA devices show matmul, batch_norm_train and conv2d once for each step of their ladder (docs/ladder; --kernel takes
@@ -31,12 +32,12 @@ and then what they declare on a card of an H100's size is shown, with the least 
 Examples:
   engine_train bench kernels
   engine_train bench kernels conv --json conv.json
-  engine_train bench kernels matmul --device cuda-emulated
+  engine_train bench kernels matmul --device cuda-emulated --precision bf16
   engine_train bench kernels batch_norm_train --kernel batch_norm=2 --device cuda)";
 
 struct KernelsBenchOptions {
   Common common;
-  std::string filter, csv;
+  std::string filter, csv, precision = "f32";
   double seconds = 0.2;
 };
 
@@ -112,9 +113,10 @@ std::string to_csv(const std::vector<Row>& rows, bool timed) {
 }
 
 // Says so on standard error where the results of a variant are wrong.
-bool is_right(const conformance::Case& c, const bench::Variant& variant, Device device, std::uint64_t seed) {
+bool is_right(const conformance::Case& c, const bench::Variant& variant, Device device, DType dtype,
+              std::uint64_t seed) {
   const bench::Taking taking(device, bench::choice_of(c, variant));
-  const conformance::Report report = conformance::check(c, backend_of(device), {DType::f32, seed, false});
+  const conformance::Report report = conformance::check(c, backend_of(device), {dtype, seed, false});
   if (!report.ok())
     std::cerr << fmt::format("{} ({}): wrong results, not timed: {}\n", c.name, words(variant), report.failures.front());
   return report.ok();
@@ -122,31 +124,40 @@ bool is_right(const conformance::Case& c, const bench::Variant& variant, Device 
 
 ExitCode run(const KernelsBenchOptions& o) {
   const Device device = open_device(o.common);
+  const DType dtype = *dtype_named(o.precision);
+  if (size_of(dtype) == 2 && device == Device::cpu)
+    throw UsageError("--precision: device {} computes in f32; expected f32, found {}", name_of(device), o.precision);
   std::vector<const conformance::Case*> chosen;
   for (const conformance::Case& c : conformance::cases())
-    if (c.name.find(o.filter) != std::string::npos) chosen.push_back(&c);
-  if (chosen.empty()) throw UsageError("bench kernels: no case has '{}' in its name; engine_train ops lists them", o.filter);
+    if (c.name.find(o.filter) != std::string::npos && (size_of(dtype) == 4 || c.takes_16_bits)) chosen.push_back(&c);
+  if (chosen.empty()) 
+    throw UsageError("bench kernels: no case of {} has '{}' in its name; engine_train ops lists them", o.precision,
+                     o.filter);
   const bool timed = bench::has_times(device);
-  const bench::MachineLimits limits = timed ? bench::measure_limits(device) : bench::MachineLimits{};
+  bench::MachineLimits limits = timed ? bench::measure_limits(device, dtype) : bench::MachineLimits{};
+  if (o.common.tf32) limits.peak_flops_per_second = 0;  // the units' that libraries then leave aside
   if (prints_table(o.common)) print_head(device, limits);
   std::vector<Row> rows;
   bool all_right = true;
   for (const conformance::Case* c : chosen) {
     const auto variants = bench::variants_of(*c, device);
     for (std::size_t i = 0; i < variants.size(); ++i) {
-      if (!is_right(*c, variants[i], device, o.common.seed)) {
+      if (!is_right(*c, variants[i], device, dtype, o.common.seed)) {
         all_right = false;
         continue;
       }
       const bool backward = i + 1 == variants.size();
-      for (bench::KernelTime& t : bench::time_kernels(*c, device, variants[i], backward, o.common.seed, o.seconds)) {
+      for (bench::KernelTime& t :
+           bench::time_kernels(*c, device, variants[i], backward, dtype, o.common.seed, o.seconds)) {
         rows.push_back({t, timed ? bench::share_of_limit(t, limits) : 0.0});
         if (prints_table(o.common)) print(rows.back(), timed);
         if (!bench::impossible(t, limits)) continue;
         all_right = false;
         std::cerr << fmt::format(
-            "{} {} ({}): {:.2f} GB in {:.3f} ms is more than the memory can do ({:.0f} GB/s): wrong bytes are declared\n",
-            t.of_case, t.config, words(t.variant), t.bytes * 1e-9, t.cold_seconds * 1e3, limits.bytes_per_second * 1e-9);
+            "{} {} ({}): {:.2f} GB and {:.1f} GFLOP in {:.3f} ms are more than this device can do ({:.0f} GB/s, {:.0f} "
+            "GFLOP/s): what is declared is wrong\n",
+            t.of_case, t.config, words(t.variant), t.bytes * 1e-9, t.flops * 1e-9, t.cold_seconds * 1e3,
+            limits.bytes_per_second * 1e-9, limits.peak_flops_per_second * 1e-9);
       }
     }
   }
@@ -154,6 +165,7 @@ ExitCode run(const KernelsBenchOptions& o) {
   nlohmann::json list = nlohmann::json::array();
   for (const Row& r : rows) list.push_back(to_json(r, timed));
   write_json(o.common, {{"device_words", bench::device_words(device)},
+                        {"precision", o.precision},
                         {"flops_per_second", measured(limits.flops_per_second, timed)},
                         {"bytes_per_second", measured(limits.bytes_per_second, timed)},
                         {"ok", all_right},
@@ -170,6 +182,9 @@ Action set_up_bench_kernels(CLI::App& app) {
   app.add_option("--seconds", o->seconds, "About how long each is timed, warm and cold")
       ->capture_default_str()
       ->check(CLI::Range(0.001, 3600.0));
+  app.add_option("--precision", o->precision, "Element type: f32; bf16 or f16 where the device has them")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}));
   app.add_option("--csv", o->csv, "Write the rows as CSV too")->type_name("FILE");
   add_device_flags(app, o->common);
   add_seed_flag(app, o->common);

@@ -30,6 +30,11 @@ struct Input {
   bool plain = false;          ///< the contract has it in plain layout (parameters); others come in any layout
 };
 
+/// The type of an input where `tested` is the type under test.
+constexpr DType dtype_of(const Input& input, DType tested) {
+  return input.integer ? DType::i64 : input.wide ? DType::f64 : input.channel ? parameter_dtype(tested) : tested;
+}
+
 /// One call of the case's operations, with sizes and attributes.
 struct Config {
   std::string name;

@@ -1,4 +1,6 @@
 // accumulate_covariance_: of columns far from zero, which only double and a pivot get right.
+#include <cmath>
+
 #include "bench/conformance/data.h"
 
 namespace engine::conformance {
@@ -19,6 +21,7 @@ Config covariance_config(Data& data, std::int64_t n, std::int64_t p) {
     return Tensors{};
   };
   c.reduction = n + 1;
+  c.terms = 2.0 * std::sqrt(static_cast<double>(n));  // on their way sums are as large as this, whatever they end at
   c.flops = static_cast<double>(n) * static_cast<double>(p) * static_cast<double>(p + 1);
   return c;
 }

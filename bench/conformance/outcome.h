@@ -31,6 +31,7 @@ struct Call {
   std::uint64_t seed;  ///< of the cotangent
   Arrangement arrangement = Arrangement::plain;
   std::function<Tensor(const Tensor&)> carry = carried;  ///< lays a tensor out as the arrangement says
+  bool audited = true;  ///< whether the rules of writing are watched: every argument is copied before and after
 };
 
 struct Entry {

@@ -16,8 +16,11 @@ struct StepDifference {
   double loss = 0.0, gradients = 0.0, worst = 0.0;
   std::string worst_parameter;
 
-  /// Neither more than `tolerance`; false where one is NaN.
-  bool within(double tolerance) const { return loss <= tolerance && gradients <= tolerance; }
+  /// Loss and gradients off by no more than `tolerance`, and the worst parameter by ten times as much: a value that
+  /// passed ReLU's corner weighs more in one layer than in all. False where one is NaN.
+  bool within(double tolerance) const {
+    return loss <= tolerance && gradients <= tolerance && worst <= 10.0 * tolerance;
+  }
 };
 
 /// How far steps may be apart: rounding, and activations at the corner of a ReLU that it throws to the other side.

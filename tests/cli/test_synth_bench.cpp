@@ -118,6 +118,21 @@ TEST_CASE("bench kernels checks every step of a ladder on cuda-emulated, and sho
   for (const auto& row : one["kernels"]) CHECK(row["variant"] == "shared tiles");
 }
 
+TEST_CASE("bench kernels takes 16-bit types, where a device computes in them") {
+  const Arguments bench{"bench", "kernels", "matmul", "--device", "cuda-emulated", "--kernel", "matmul=3"};
+  const auto wide = expect_json(bench), narrow = expect_json(bench + Arguments{"--precision", "bf16"});
+  CHECK(narrow["precision"] == "bf16");
+  CHECK(narrow["ok"] == true);
+  REQUIRE(narrow["kernels"].size() == wide["kernels"].size());
+  for (std::size_t i = 0; i < wide["kernels"].size(); ++i) {
+    CHECK(narrow["kernels"][i]["flops"] == wide["kernels"][i]["flops"]);
+    CHECK(2.0 * narrow["kernels"][i]["bytes"].get<double>() == wide["kernels"][i]["bytes"].get<double>());
+  }
+  expect_error({"bench", "kernels", "matmul", "--precision", "f16"}, 2, {"device cpu computes in f32", "f16"});
+  expect_error({"bench", "kernels", "svd", "--device", "cuda-emulated", "--precision", "f16"}, 2,
+               {"no case of f16 has 'svd' in its name"});
+}
+
 TEST_CASE("docs/ladder/batch_norm.md says what bench kernels prints") {
   const std::string page = read_text(std::string(SOURCE_DIR) + "/docs/ladder/batch_norm.md");
   std::istringstream lines(expect_success({"bench", "kernels", "batch_norm_train", "--device", "cuda-emulated"}).out);
@@ -133,6 +148,9 @@ TEST_CASE("docs/ladder/batch_norm.md says what bench kernels prints") {
 TEST_CASE("bench kernels times the one way that a CPU has") {
   const auto j = expect_json({"bench", "kernels", "layer_norm", "--seconds", "0.001"});
   CHECK(j["kernels"].size() == 2);
+  const auto wide = expect_json({"bench", "kernels", "accumulate_covariance_", "--seconds", "0.001"});
+  CHECK(wide["ok"] == true);  // with inputs that are f64 whatever is tested
+  CHECK(wide["kernels"].size() == 2);
   for (const auto& row : j["kernels"]) {
     CHECK(row["variant"] == "-");
     CHECK(row["step"].is_null());

@@ -41,7 +41,7 @@ TEST_CASE("A CUDA device is timed between events, and its kernels tell what they
 }
 
 TEST_CASE("A time that beats the memory's data sheet is impossible, unless the cache can hold what was written") {
-  const MachineLimits limits{1e12, 1e12, 50e6};
+  const MachineLimits limits{.flops_per_second = 1e12, .bytes_per_second = 1e12, .cache_bytes = 50e6};
   KernelTime t;
   t.bytes = 250e6;
   t.cold_seconds = 0.21e-3;  // 200 MB must pass: 0.2 ms
@@ -49,7 +49,20 @@ TEST_CASE("A time that beats the memory's data sheet is impossible, unless the c
   t.cold_seconds = 0.19e-3;
   CHECK(impossible(t, limits));
   CHECK(share_of_limit(t, limits) > 1.0);
-  CHECK_FALSE(impossible(t, {1e12, 1e12, 0}));  // measured limits can be beaten
+  CHECK_FALSE(impossible(t, {.flops_per_second = 1e12, .bytes_per_second = 1e12}));  // measured limits can be beaten
   t.bytes = 40e6;
+  CHECK_FALSE(impossible(t, limits));
+}
+
+TEST_CASE("A time that beats the f32 units is impossible; the speed of a large product may be beaten") {
+  KernelTime t;
+  t.flops = 3e9;
+  t.cold_seconds = 1.1e-3;
+  MachineLimits limits{.flops_per_second = 2e12, .bytes_per_second = 1e12, .peak_flops_per_second = 3e12};
+  CHECK_FALSE(impossible(t, limits));
+  CHECK(share_of_limit(t, limits) > 1.0);
+  t.cold_seconds = 0.9e-3;
+  CHECK(impossible(t, limits));
+  limits.peak_flops_per_second = 0;
   CHECK_FALSE(impossible(t, limits));
 }

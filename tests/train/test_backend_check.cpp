@@ -61,6 +61,14 @@ TEST_CASE("A step is compared with the other device's: gradients that are wrong 
   CHECK(scaled.worst_parameter == wrong->name);
   CHECK_FALSE(scaled.within(step_tolerance(DType::f32, false)));
 
+  // Small beside all the others, as a layer's is that a kernel got wrong.
+  StepDifference layer;
+  layer.gradients = 0.005;
+  layer.worst = 0.5;
+  CHECK_FALSE(layer.within(step_tolerance(DType::f32, false)));
+  layer.worst = 0.05;
+  CHECK(layer.within(step_tolerance(DType::f32, false)));
+
   wrong->variable.gradient()->value = full(wrong->variable.shape(), std::nan(""), DType::f32, Device::cpu);
   const StepDifference nan = check.compare(*setup.model, batch, loss, 0);
   CHECK(std::isnan(nan.worst));
