@@ -1,5 +1,6 @@
 #include "bench/training.h"
 
+#include "bench/away_from_corner.h"
 #include "engine/nn/init.h"
 #include "models/summary.h"
 
@@ -10,6 +11,7 @@ Training::Training(const StepOptions& o)
       pass_(*model_, [](const Variable& scores, const Tensor& labels) { return softmax_cross_entropy(scores, labels); },
             o.precision, o.record) {
   nn::initialize(*model_, nn::Scheme::he_normal, o.seed);
+  if (o.away_from_corner) start_away_from_corner(*model_);
   model_->to(o.device);
   model_->set_recompute(o.recompute);
   Random random(RandomKey(o.seed, RandomStream::test));

@@ -24,10 +24,11 @@ double relative(double difference, double size) { return difference == 0.0 ? 0.0
 
 }  // namespace
 
-double step_tolerance(DType precision, bool tf32) {
-  if (precision == DType::bf16) return 0.75;
-  if (precision == DType::f16) return 0.25;
-  return tf32 ? 0.1 : 0.01;
+StepTolerance step_tolerance(DType precision, bool tf32) {
+  if (precision == DType::bf16) return {.loss = 0.25, .gradients = 0.75};
+  if (precision == DType::f16) return {.loss = 0.1, .gradients = 0.4};
+  if (tf32) return {.loss = 0.05, .gradients = 0.2};
+  return {.loss = 0.01, .gradients = 0.1};
 }
 
 BackendCheck::BackendCheck(const TrainConfig& config, const ModelSetup& setup, const Dataset& train, Device other)

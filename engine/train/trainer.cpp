@@ -151,9 +151,11 @@ void TrainingRun::check_step(const DeviceBatch& batch, double loss) {
   folder_->metric({state_.step, state_.epoch + 1, "train", "check_loss", "", d.loss});
   folder_->metric({state_.step, state_.epoch + 1, "train", "check_gradients", "", d.gradients});
   // Overflown gradients are not compared: that step is skipped.
-  const double allowed = step_tolerance(precision_, config_.tf32);
+  const StepTolerance allowed = step_tolerance(precision_, config_.tf32);
   const bool overflown = precision_ == DType::f16 && !std::isfinite(d.gradients);
-  if (!d.within(allowed) && !overflown) throw NumericError("{}; at most {} is allowed", line, allowed);
+  if (!d.within(allowed) && !overflown)
+    throw NumericError("{}; allowed are {} for the loss, {} for the gradients, {} for one parameter's", line, allowed.loss,
+                       allowed.gradients, allowed.worst());
 }
 
 void TrainingRun::train_step(DeviceBatch& batch) {
