@@ -10,7 +10,7 @@ Config covariance_config(Data& data, std::int64_t n, std::int64_t p) {
   Config c;
   c.name = fmt::format("{} rows of {} columns", n, p);
   c.inputs = {written(wide(data.normal("products", {p, p}))), written(wide(data.normal("sums", {p}))),
-              constant(data.normal("x", {n, p}, 20.0)), wide(data.normal("pivot", {p}, 20.0, 0.1))};
+              constant(data.normal("x", {n, p}, 20.0)), wide(data.normal("pivot", {p}, 20.0, 0.01))};
   // Symmetric, as what was accumulated before is.
   std::vector<double>& products = c.inputs[0].values;
   for (std::int64_t i = 0; i < p; ++i)

@@ -423,10 +423,24 @@ std::vector<Wrong> decompositions() {
   };
 }
 
+std::vector<Wrong> covariances() {
+  const auto call = [](const Shape& products, const Shape& sums, const Shape& x, const Shape& pivot,
+                       DType kept = DType::f64) {
+    return Wrong{"accumulate_covariance_", [=](Backend& b, const Bench& k) {
+                   const auto wide = [&](const Shape& s, DType t) { return full(s, 0.5, t, b.device()); };
+                   b.accumulate_covariance_(wide(products, kept), wide(sums, DType::f64), k.t(x),
+                                            wide(pivot, DType::f64));
+                 }};
+  };
+  return {call({3, 3}, {3}, {5, 4}, {3}),    call({3, 4}, {3}, {5, 3}, {3}), call({3, 3}, {4}, {5, 3}, {3}),
+          call({3, 3}, {3}, {5, 3}, {1}),    call({3, 3}, {3}, {3}, {3}),    call({3, 3}, {3}, {5, 3, 1}, {3}),
+          call({3, 3}, {3}, {5, 3}, {3}, DType::f32)};
+}
+
 std::vector<Wrong> all_wrong_calls() {
   std::vector<Wrong> all;
-  for (auto family : {convolution_and_products, normalization, elementwise_and_shape, decompositions, pooling, losses,
-                      optimizers})
+  for (auto family : {convolution_and_products, normalization, elementwise_and_shape, covariances, decompositions, pooling,
+                      losses, optimizers})
     for (Wrong& w : family()) all.push_back(std::move(w));
   return all;
 }
