@@ -30,7 +30,8 @@ static bool run(Context& c, Direction direction, const Tensor& x, const Tensor& 
     try {
       workspace = c.empty({std::max<std::int64_t>(plan->engine.workspace, 1)}, DType::u8);
     } catch (const OutOfMemory&) {
-      if (plan->engine.workspace == 0) throw;
+      // A recording is given up: an engine that has never run may not be loaded in one.
+      if (plan->engine.workspace == 0 || c.recorder) throw;
       runs->limit_workspace(plan->engine.workspace / 2);
       continue;
     }
