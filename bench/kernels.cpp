@@ -110,17 +110,17 @@ void measure(KernelTime& row, double seconds, Device device, const std::function
 
 std::vector<Variant> variants_of(const conformance::Case& c, Device device) {
   const gpu::Context* context = gpu::context_of(device);
-  if (!context) return {{0, "-"}};
+  if (!context) return {{0, false, "-"}};
   const gpu::Ladder* ladder = gpu::ladder_of(c.name);
-  if (!ladder) return {{0, "own"}};
+  if (!ladder) return {{0, false, "own"}};
   const auto variant = [&](int step) {
-    return Variant{step, std::string(ladder->steps[static_cast<std::size_t>(step - 1)].name)};
+    return Variant{step, false, std::string(ladder->steps[static_cast<std::size_t>(step - 1)].name)};
   };
   if (const int chosen = context->kernels.*ladder->choice; chosen > 0) return {variant(chosen)};
   std::vector<Variant> all;
   for (int step = 1; step <= static_cast<int>(ladder->steps.size()); ++step) all.push_back(variant(step));
   for (const auto& [what, who] : backend_of(device).libraries())
-    if (what == ladder->library && !who.starts_with("own kernels")) all.push_back({0, who});
+    if (what == ladder->library && !who.starts_with("own kernels")) all.push_back({0, true, who});
   return all;
 }
 
@@ -164,7 +164,8 @@ double share_of_limit(const KernelTime& t, const MachineLimits& limits) {
 bool impossible(const KernelTime& t, const MachineLimits& limits) {
   const bool memory =
       limits.cache_bytes > 0 && (t.bytes - limits.cache_bytes) / limits.bytes_per_second > t.cold_seconds;
-  const bool arithmetic = limits.peak_flops_per_second > 0 && t.flops / limits.peak_flops_per_second > t.cold_seconds;
+  const bool arithmetic = !t.variant.library && limits.peak_flops_per_second > 0 &&
+                          t.flops / limits.peak_flops_per_second > t.cold_seconds;
   return memory || arithmetic;
 }
 

@@ -44,12 +44,9 @@ double Training::step() {
   return loss;
 }
 
-std::vector<double> Training::weights() {
-  std::vector<double> all;
-  for (const nn::Parameter* p : model_->parameters()) {
-    const auto values = to_vector<double>(p->variable.value());
-    all.insert(all.end(), values.begin(), values.end());
-  }
+std::vector<std::vector<double>> Training::weights() {
+  std::vector<std::vector<double>> all;
+  for (const nn::Parameter* p : model_->parameters()) all.push_back(to_vector<double>(p->variable.value()));
   return all;
 }
 

@@ -16,8 +16,8 @@ class Training {
   explicit Training(const StepOptions& o);
   /// Forward, cross-entropy, backward, update; waits for all of it. Returns the loss.
   double step();
-  /// All parameters, one after the other.
-  std::vector<double> weights();
+  /// The numbers of each parameter.
+  std::vector<std::vector<double>> weights();
   /// Multiply-accumulates of the forward pass of the batch.
   std::int64_t macs();
 

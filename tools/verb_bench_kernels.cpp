@@ -130,7 +130,7 @@ ExitCode run(const KernelsBenchOptions& o) {
   std::vector<const conformance::Case*> chosen;
   for (const conformance::Case& c : conformance::cases())
     if (c.name.find(o.filter) != std::string::npos && (size_of(dtype) == 4 || c.takes_16_bits)) chosen.push_back(&c);
-  if (chosen.empty()) 
+  if (chosen.empty())
     throw UsageError("bench kernels: no case of {} has '{}' in its name; engine_train ops lists them", o.precision,
                      o.filter);
   const bool timed = bench::has_times(device);

@@ -21,15 +21,14 @@ ExitCode run(const Options& o) {
   }
   nlohmann::json rows = nlohmann::json::array();
   if (prints_table(o.common))
-    std::cout << fmt::format("{:<32} {:<24} {:>7} {:>9} {:>6}\n", "operation", "case", "configs", "gradients", "timed");
+    std::cout << fmt::format("{:<32} {:<24} {:>7} {:>9}\n", "operation", "case", "configs", "gradients");
   for (const conformance::OpRow& r : conformance::op_rows()) {
     rows.push_back({{"op", r.op},
                     {"case", r.of_case},
                     {"configs", r.configs},
-                    {"gradient_checks", r.gradients},
-                    {"benchmarks", r.benchmarks}});
+                    {"gradient_checks", r.gradients}});
     if (prints_table(o.common))
-      std::cout << fmt::format("{:<32} {:<24} {:>7} {:>9} {:>6}\n", r.op, r.of_case, r.configs, r.gradients, r.benchmarks);
+      std::cout << fmt::format("{:<32} {:<24} {:>7} {:>9}\n", r.op, r.of_case, r.configs, r.gradients);
   }
   write_json(o.common, {{"ops", rows}});
   return ExitCode::ok;

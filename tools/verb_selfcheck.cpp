@@ -98,7 +98,7 @@ nlohmann::json check_training(Device device, const std::vector<DType>& dtypes, c
                       {"ok", r.ok()}});
       const std::string line = fmt::format(
           "{} {}: {} training steps beside device {} in f32: losses off by {:.2g} at most (bound {:.2g}), weights by "
-          "{:.2g} of what they moved (bound {:.2g}), {} without a recording",
+          "{:.2g} of what they moved (the worst parameter; bound {:.2g}), {} without a recording",
           step.model, name_of(dtype), r.steps, name_of(oracle), r.loss, r.loss_bound(), r.weights, r.weights_bound(),
           r.same_bits ? "same bits" : "OTHER BITS");
       if (prints_table(common)) std::cout << line << "  " << (r.ok() ? "ok" : "WRONG") << '\n';
@@ -118,6 +118,8 @@ Report check_gradients(const Case& c, std::uint64_t seed) {
 
 ExitCode run(const Options& o) {
   const Device device = open_device(o.common);
+  if (o.training && device == Device::reference)
+    throw UsageError("--training: device reference is what others are compared with; expected another");
   Backend& backend = backend_of(device);
   const auto chosen = o.training ? std::vector<const Case*>{} : chosen_cases(o.filter);
   if (!o.common.quiet) std::cerr << fmt::format("seed {}\n", o.common.seed);
@@ -164,8 +166,8 @@ Action set_up(CLI::App& app) {
                  "Element types: f32, f16, bf16 (reference: f64 too); several may follow. Default: the first three on "
                  "cuda, else f32 (reference: f64)")
       ->type_name("TYPE");
-  app.add_flag("--quick", o->quick, "Plain layout only, no gradients against differences, no training");
-  app.add_flag("--training", o->training, "Only the training steps")->excludes(filter);
+  auto* quick = app.add_flag("--quick", o->quick, "Plain layout only, no gradients against differences, no training");
+  app.add_flag("--training", o->training, "Only the training steps")->excludes(filter)->excludes(quick);
   add_device_flags(app, o->common);
   add_seed_flag(app, o->common);
   add_json_flag(app, o->common);

@@ -18,22 +18,21 @@ constexpr const char* heading =
     "every\n"
     "operation is also made wrong on purpose, and its case must notice (`tests/kernels`). \"gradients\" are configs "
     "checked\n"
-    "against central differences in double, \"timed\" those of `engine_train bench kernels CASE`.\n\n"
-    "| operation | case | configs | gradients | timed |\n|---|---|---|---|---|\n";
+    "against central differences in double. `engine_train bench kernels CASE` times each.\n\n"
+    "| operation | case | configs | gradients |\n|---|---|---|---|\n";
 
 }  // namespace
 
 std::vector<OpRow> op_rows() {
   std::vector<OpRow> rows;
   for (const std::string_view op : op_names()) {
-    OpRow row{std::string(op), "", 0, 0, 0};
+    OpRow row{std::string(op), "", 0, 0};
     for (const Case& c : cases()) {
       if (std::count(c.ops.begin(), c.ops.end(), op) == 0) continue;
       const auto configs = c.configs(42);
       row.of_case = c.name;
       row.configs = configs.size();
       row.gradients = static_cast<std::size_t>(std::count_if(configs.begin(), configs.end(), has_gradient_check));
-      row.benchmarks = c.benchmarks ? c.benchmarks(42).size() : 0;
       break;
     }
     rows.push_back(std::move(row));
@@ -44,7 +43,7 @@ std::vector<OpRow> op_rows() {
 std::string ops_markdown() {
   std::string text = heading;
   for (const OpRow& r : op_rows())
-    text += fmt::format("| `{}` | {} | {} | {} | {} |\n", r.op, r.of_case, r.configs, r.gradients, r.benchmarks);
+    text += fmt::format("| `{}` | {} | {} | {} |\n", r.op, r.of_case, r.configs, r.gradients);
   return text;
 }
 

@@ -11,7 +11,6 @@ struct OpRow {
   std::string of_case;       ///< the case that covers it
   std::size_t configs = 0;   ///< calls that the case compares with the reference
   std::size_t gradients = 0; ///< of them with a check against central differences
-  std::size_t benchmarks = 0;
 };
 
 /// One row an operation, in the order of ops.def.

@@ -1,6 +1,7 @@
 // Compares the steps of a running training with another device: how a new backend earns trust on real data.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -13,7 +14,7 @@ namespace engine {
 /// How far steps may be apart, relative.
 struct StepTolerance {
   double loss, gradients;
-  double worst() const { return 5.0 * gradients; }  ///< of a single parameter
+  double worst() const { return std::min(5.0 * gradients, 0.9); }  ///< of a single parameter
 };
 /// Of losses: rounding. Gradients feel each activation that rounding throws across the corner of a ReLU as well: a few
 /// per cent in a ResNet-50 on a small batch, more in one layer than in all. One that is missing is off by 1.

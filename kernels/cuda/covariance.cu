@@ -116,10 +116,10 @@ void accumulate_covariance_(Context& c, const Tensor& products, const Tensor& su
       const std::int64_t side = (p + covariance_tile - 1) / covariance_tile, tiles = side * (side + 1) / 2;
       if (side > 65535) throw UsageError("accumulate_covariance_: {} has more than 65535 x 64 columns", x.str());
       // One block adds the parts of a tile up: few of them, of eight stages or more.
-      const int wanted = std::min(splits_for(c, tiles, n, 8 * covariance_depth), 32);
+      const int wanted = std::min(splits_for(c, tiles, n, 8 * covariance_depth), 64);
       const std::int64_t per_split = (n + wanted - 1) / wanted;
       CovarianceSplits splits{nullptr, nullptr, static_cast<int>((n + per_split - 1) / per_split), per_split};
-      double moved = static_cast<double>(x.bytes()) + 2.0 * static_cast<double>(products.bytes());
+      double moved = static_cast<double>(x.bytes()) + 1.5 * static_cast<double>(products.bytes());  // half is read
       Tensor partial;
       if (splits.count > 1) {
         partial = empty(c, {splits.count, side * side, covariance_tile + 1, covariance_tile}, DType::f64);

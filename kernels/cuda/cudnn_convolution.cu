@@ -25,14 +25,15 @@ static std::int64_t alignment(const Tensor& a, const Tensor& b, const Tensor& c)
 static bool run(Context& c, Direction direction, const Tensor& x, const Tensor& w, const Tensor& y,
                 const Conv2dParams& p) {
   if (!runs) return false;
-  while (const Plan* plan = runs->plan(direction, x.shape(), w.shape(), p, x.dtype(), alignment(x, w, y))) {
+  const auto problem = runs->problem(direction, x.shape(), w.shape(), p, x.dtype(), alignment(x, w, y));
+  while (const Plan* plan = runs->plan(problem)) {
     Tensor workspace;  // freed when the host returns, reused in the order of the stream
     try {
       workspace = c.empty({std::max<std::int64_t>(plan->engine.workspace, 1)}, DType::u8);
     } catch (const OutOfMemory&) {
       // A recording is given up: an engine that has never run may not be loaded in one.
       if (plan->engine.workspace == 0 || c.recorder) throw;
-      runs->limit_workspace(plan->engine.workspace / 2);
+      runs->want_smaller(problem);
       continue;
     }
     runs->run(*plan, x.raw(), w.raw(), y.raw(), workspace.raw());

@@ -1,6 +1,5 @@
 #include "kernels/cuda/cudnn_executor.h"
 
-#include <algorithm>
 #include <array>
 
 namespace engine::gpu::cudnn {
@@ -17,23 +16,28 @@ Executor::Executor(const Api& api, DeviceChoice device, void* stream, const Exec
 
 Executor::~Executor() { api_.destroy(handle_); }
 
-const Plan* Executor::plan(Direction direction, const Shape& x, const Shape& w, const Conv2dParams& params,
-                           DType dtype, std::int64_t alignment) {
-  return std::get_if<Plan>(&cache_.plan({{.direction = direction,
-                                          .x = x,
-                                          .w = w,
-                                          .params = params,
-                                          .dtype = dtype,
-                                          .result = dtype,
-                                          .math = options_.math,
-                                          .deterministic = options_.deterministic,
-                                          .alignment = alignment,
-                                          .workspace_limit = options_.workspace_limit},
-                                         device_}));
+ConvProblem Executor::problem(Direction direction, const Shape& x, const Shape& w, const Conv2dParams& params,
+                              DType dtype, std::int64_t alignment) const {
+  return {.direction = direction,
+          .x = x,
+          .w = w,
+          .params = params,
+          .dtype = dtype,
+          .result = dtype,
+          .math = options_.math,
+          .deterministic = options_.deterministic,
+          .alignment = alignment,
+          .workspace_limit = options_.workspace_limit};
 }
 
-void Executor::limit_workspace(std::int64_t bytes) {
-  options_.workspace_limit = std::min(options_.workspace_limit, bytes);
+const Plan* Executor::plan(const ConvProblem& problem) {
+  PlanKey key{problem, device_};
+  if (const auto limit = limits_.find(key); limit != limits_.end()) key.problem.workspace_limit = limit->second;
+  return std::get_if<Plan>(&cache_.plan(key));
+}
+
+void Executor::want_smaller(const ConvProblem& problem) {
+  if (const Plan* last = plan(problem)) limits_[{problem, device_}] = last->engine.workspace / 2;
 }
 
 void Executor::run(const Plan& plan, void* x, void* w, void* y, void* workspace) {

@@ -22,12 +22,14 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  /// Null where there is none; lives as long as this. `alignment` in bytes, of all three tensors.
-  const Plan* plan(Direction direction, const Shape& x, const Shape& w, const Conv2dParams& params, DType dtype,
-                   std::int64_t alignment);
-  /// From now on plans take at most so much; who finds no memory for a plan's workspace says so. Plans that were handed
-  /// out stay.
-  void limit_workspace(std::int64_t bytes);
+  /// A convolution as this executor's options want it. `alignment` in bytes, of all three tensors.
+  ConvProblem problem(Direction direction, const Shape& x, const Shape& w, const Conv2dParams& params, DType dtype,
+                      std::int64_t alignment) const;
+  /// Null where there is none; lives as long as this.
+  const Plan* plan(const ConvProblem& problem);
+  /// The next plan for this problem needs less than half of the workspace of its last, for which there is no memory. Other
+  /// problems keep theirs: what ran before a recording is what runs in it.
+  void want_smaller(const ConvProblem& problem);
   /// Appends the convolution to the stream. One of the three is written, by the plan's direction. All memory, the
   /// workspace of plan.engine.workspace bytes too, must live until the stream has passed it.
   void run(const Plan& plan, void* x, void* w, void* y, void* workspace);
@@ -40,6 +42,7 @@ class Executor {
   ExecutorOptions options_;
   void* handle_ = nullptr;
   PlanCache cache_;
+  std::unordered_map<PlanKey, std::int64_t, PlanKeyHash> limits_;  // of problems that found no memory
 };
 
 /// For GPU 0, or null and why: not wanted (no stream), no library, one we do not know, no device.

@@ -1,6 +1,6 @@
 // Convolution by its definition: an output is the product of a filter with the window of the input that it sees. All
 // windows are written down first, one position of the window after the other, so that every loop runs over all pixels of
-// all images.
+// several images.
 #include <algorithm>
 
 #include "engine/tensor/multiversion.h"
@@ -30,6 +30,18 @@ struct ConvGeometry {
   }
 };
 
+// Calls f(geometry of some images, number of the first) until all had their turn: windows of 32 MiB at a time.
+template <class F>
+void for_each_slice(const ConvGeometry& g, F&& f) {
+  const std::int64_t most = std::max<std::int64_t>(1, (std::int64_t{1} << 22) / (g.taps * g.oh * g.ow));
+  for (std::int64_t first = 0; first < g.n; first += most) {
+    ConvGeometry slice = g;
+    slice.n = std::min(most, g.n - first);
+    slice.pixels = slice.n * g.oh * g.ow;
+    f(slice, first);
+  }
+}
+
 // Calls f(pixel, element of x) for every output pixel whose window has its position (channel, ky, kx) inside the map.
 template <class F>
 void for_each_input(const ConvGeometry& g, std::int64_t channel, std::int64_t ky, std::int64_t kx, F&& f) {
@@ -55,7 +67,7 @@ void for_each_tap(const ConvGeometry& g, std::int64_t group, F&& f) {
 }
 
 // [taps, pixels] of a group: what each position of the windows sees, zero outside the map.
-Doubles windows_of(const ConvGeometry& g, const Dense& x, std::int64_t group) {
+Doubles windows_of(const ConvGeometry& g, const double* x, std::int64_t group) {
   Doubles windows = reference::zeros(g.taps * g.pixels);
   for_each_tap(g, group, [&](std::int64_t tap, std::int64_t channel, std::int64_t ky, std::int64_t kx) {
     double* to = windows.data() + tap * g.pixels;
@@ -65,12 +77,10 @@ Doubles windows_of(const ConvGeometry& g, const Dense& x, std::int64_t group) {
 }
 
 // The adjoint of windows_of: adds to dx what the windows' gradients say of it.
-void add_windows(const ConvGeometry& g, const Doubles& windows, std::int64_t group, Doubles& dx) {
+void add_windows(const ConvGeometry& g, const Doubles& windows, std::int64_t group, double* dx) {
   for_each_tap(g, group, [&](std::int64_t tap, std::int64_t channel, std::int64_t ky, std::int64_t kx) {
     const double* from = windows.data() + tap * g.pixels;
-    for_each_input(g, channel, ky, kx, [&](std::int64_t pixel, std::int64_t at) {
-      dx[static_cast<std::size_t>(at)] += from[pixel];
-    });
+    for_each_input(g, channel, ky, kx, [&](std::int64_t pixel, std::int64_t at) { dx[at] += from[pixel]; });
   });
 }
 
@@ -125,41 +135,51 @@ Tensor ReferenceBackend::do_conv2d(const Tensor& x_, const Tensor& w_, const Ten
   const ConvGeometry g(x_.shape(), w_.shape(), p);
   check_shape("conv2d", "bias", bias_, {g.o}, true);
   const Dense x(x_), w(w_);
-  Doubles y = reference::zeros(g.o * g.pixels);
-  for (std::int64_t group = 0; group < p.groups; ++group)
-    multiply(w.data() + group * g.group_out * g.taps, g.taps, 1, windows_of(g, x, group).data(), g.group_out, g.taps,
-             g.pixels, y.data() + group * g.group_out * g.pixels);
-  if (bias_.defined()) {
-    const Dense bias(bias_);
-    for (std::int64_t i = 0; i < g.o * g.pixels; ++i) y[static_cast<std::size_t>(i)] += bias[i / g.pixels];
-  }
-  return reference::store(swapped(y.data(), g.o, g.n, g.oh * g.ow), {g.n, g.o, g.oh, g.ow}, x_.dtype());
+  const Doubles bias = bias_.defined() ? to_vector<double>(bias_) : reference::zeros(g.o);
+  const std::int64_t plane = g.oh * g.ow;
+  Doubles y(static_cast<std::size_t>(g.o * g.pixels));
+  for_each_slice(g, [&](const ConvGeometry& some, std::int64_t first) {
+    Doubles rows(static_cast<std::size_t>(g.o * some.pixels));
+    for (std::int64_t group = 0; group < p.groups; ++group)
+      multiply(w.data() + group * g.group_out * g.taps, g.taps, 1,
+               windows_of(some, x.data() + first * g.c * g.h * g.w, group).data(), g.group_out, g.taps, some.pixels,
+               rows.data() + group * g.group_out * some.pixels);
+    for (std::int64_t o = 0; o < g.o; ++o)
+      for (std::int64_t i = 0; i < some.pixels; ++i)
+        rows[static_cast<std::size_t>(o * some.pixels + i)] += bias[static_cast<std::size_t>(o)];
+    const Doubles images = swapped(rows.data(), g.o, some.n, plane);
+    std::copy(images.begin(), images.end(), y.begin() + first * g.o * plane);
+  });
+  return reference::store(y, {g.n, g.o, g.oh, g.ow}, x_.dtype());
 }
 
 Conv2dGrads ReferenceBackend::do_conv2d_backward(const Tensor& x_, const Tensor& w_, const Tensor& dy_,
                                                  const Conv2dParams& p, const Conv2dNeeds& needs) {
   const ConvGeometry g(x_.shape(), w_.shape(), p);
   check_shape("conv2d_backward", "dy", dy_, {g.n, g.o, g.oh, g.ow});
-  const Dense x(x_), w(w_), dy_by_image(dy_);
-  const Doubles dy = swapped(dy_by_image.data(), g.n, g.o, g.oh * g.ow);
+  const Dense x(x_), w(w_), dy_images(dy_);
   Doubles dx = reference::zeros(needs.dx ? x_.numel() : 0), dw = reference::zeros(needs.dw ? w_.numel() : 0);
-  for (std::int64_t group = 0; group < p.groups; ++group) {
-    const double* const dy_group = dy.data() + group * g.group_out * g.pixels;
-    const std::int64_t first = group * g.group_out * g.taps;
-    if (needs.dx) {
-      Doubles windows = reference::zeros(g.taps * g.pixels);
-      multiply(w.data() + first, 1, g.taps, dy_group, g.taps, g.group_out, g.pixels, windows.data());
-      add_windows(g, windows, group, dx);
-    }
-    if (needs.dw) {
-      const Doubles windows = windows_of(g, x, group);
+  for_each_slice(g, [&](const ConvGeometry& some, std::int64_t first) {
+    const std::int64_t x_first = first * g.c * g.h * g.w;
+    const Doubles dy = swapped(dy_images.data() + first * g.o * g.oh * g.ow, some.n, g.o, g.oh * g.ow);
+    for (std::int64_t group = 0; group < p.groups; ++group) {
+      const double* const dy_group = dy.data() + group * g.group_out * some.pixels;
+      const std::int64_t first_weight = group * g.group_out * g.taps;
+      if (needs.dx) {
+        Doubles windows(static_cast<std::size_t>(g.taps * some.pixels));
+        multiply(w.data() + first_weight, 1, g.taps, dy_group, g.taps, g.group_out, some.pixels, windows.data());
+        add_windows(some, windows, group, dx.data() + x_first);
+      }
+      if (needs.dw) {
+        const Doubles windows = windows_of(some, x.data() + x_first, group);
 #pragma omp parallel for collapse(2) schedule(static)
-      for (std::int64_t o = 0; o < g.group_out; ++o)
-        for (std::int64_t tap = 0; tap < g.taps; ++tap)
-          dw[static_cast<std::size_t>(first + o * g.taps + tap)] =
-              dot(dy_group + o * g.pixels, windows.data() + tap * g.pixels, g.pixels);
+        for (std::int64_t o = 0; o < g.group_out; ++o)
+          for (std::int64_t tap = 0; tap < g.taps; ++tap)
+            dw[static_cast<std::size_t>(first_weight + o * g.taps + tap)] +=
+                dot(dy_group + o * some.pixels, windows.data() + tap * some.pixels, some.pixels);
+      }
     }
-  }
+  });
   const DType wide = parameter_dtype(x_.dtype());
   Conv2dGrads grads;
   if (needs.dx) grads.dx = reference::store(dx, x_.shape(), x_.dtype());

@@ -40,9 +40,11 @@ TEST_CASE("selfcheck trains beside another device: losses and weights") {
   CHECK(row["weights"] > 0.0);
 }
 
-TEST_CASE("selfcheck refuses types that a device does not compute in") {
+TEST_CASE("selfcheck refuses what a device cannot be asked") {
   expect_error({"selfcheck", "--dtype", "i64"}, 2, {"--dtype", "f32, f16, bf16 or f64", "'i64'"});
   expect_error({"selfcheck", "--dtype", "f16"}, 2, {"device cpu does not compute in f16"});
   expect_error({"selfcheck", "--dtype", "f64", "--device", "cuda-emulated"}, 2, {"does not compute in f64"});
+  expect_error({"selfcheck", "--training", "--device", "reference"}, 2, {"device reference is what others are compared"});
+  expect_error({"selfcheck", "--training", "--quick"}, 2, {"--quick"});
   expect_error({"selfcheck", "--filter", "sotfmax"}, 2, {"'sotfmax' matches no case"});
 }

@@ -2,7 +2,9 @@
 
 #include "bench/conformance/outcome.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cuda_on_cpu/runtime_emulated.h"
 #include "tests/cuda/compare.h"
+#include "tests/cuda_emulator/support.h"
 
 namespace {
 
@@ -79,6 +81,20 @@ TEST_CASE("Covariances of columns far from zero, batch after batch, are those of
       CHECK(worst < 1e-11);  // of about 2
     }
   }
+}
+
+TEST_CASE("Covariances on a large device: rows of several tiles are split") {
+  register_all();
+  const emulator::DeviceSize large(20, 1024);
+  // As on a device, where parts come in any order.
+  const test::WithOrder mixed(emulator::ThreadOrder::random, 7);
+  const Tensor x = test::normal({700, 67}, DType::f32, 30);
+  const std::vector<double> pivot(67, 0.125);
+  const Accumulated found = accumulate(context().device(), {x}, pivot);
+  const Accumulated truth = accumulate(Device::reference, {x}, pivot);
+  check_sum(found.products, truth.products, 700);
+  check_sum(found.sums, truth.sums, 700);
+  CHECK(same_bits(to_reference(found.products), to_reference(accumulate(context().device(), {x}, pivot).products)));
 }
 
 TEST_CASE("Covariances of 16-bit activations are those of the rounded numbers, in double") {

@@ -110,6 +110,16 @@ struct Staged {
   }
 };
 
+// The device's allocator gets nothing more from the system.
+struct NoMoreMemory {
+  CachingAllocator& allocator = allocator_of(context().device());
+  NoMoreMemory() {
+    allocator.trim();
+    allocator.set_limit(allocator.stats().reserved);
+  }
+  ~NoMoreMemory() { allocator.set_limit(0); }
+};
+
 void set_stage(Direction d, const test::ConvCase& k, DType type) {
   stage.direction = d;
   stage.x = k.x;
@@ -182,24 +192,27 @@ TEST_CASE("where there is no memory for a plan's workspace, one that needs less 
   Staged staged(*stage.real);
   stage.runs = 0;
   const test::ConvCase k{{1, 64, 7, 7}, {64, 64, 3, 3}, {.padding = Padding2d::same(1)}};
-  const auto workspace = [&] {
-    const Plan* plan = staged.executor.plan(Direction::forward, k.x, k.w, k.p, DType::f32, 16);
+  const auto workspace = [&](const Shape& x_shape) {
+    const Plan* plan = staged.executor.plan(
+        staged.executor.problem(Direction::forward, x_shape, k.w, k.p, DType::f32, 16));
     REQUIRE(plan != nullptr);
     return plan->engine.workspace;
   };
-  const std::int64_t wanted = workspace();
+  const Shape other{1, 64, 14, 14};
+  const std::int64_t wanted = workspace(k.x), of_other = workspace(other);
   REQUIRE(wanted > 256 * 1024);  // more than what small tensors leave in their segment
   const Tensor x = test::normal(k.x, DType::f32, 1), w = test::normal(k.w, DType::f32, 2);
   const Tensor there = on_device(x), weight = on_device(w);
   set_stage(Direction::forward, k, DType::f32);
-  CachingAllocator& allocator = allocator_of(context().device());
-  allocator.trim();
-  allocator.set_limit(allocator.stats().reserved);
-  const Tensor y = device::conv2d(context(), there, weight, {}, k.p);
-  allocator.set_limit(0);
+  Tensor y;
+  {
+    const NoMoreMemory limited;
+    y = device::conv2d(context(), there, weight, {}, k.p);
+  }
   check_close(y, test::reference().conv2d(x, w, {}, k.p));
   CHECK(stage.runs == 1);
-  CHECK(workspace() <= wanted / 2);
+  CHECK(workspace(k.x) <= wanted / 2);
+  CHECK(workspace(other) == of_other);  // which found memory, or was not asked for it
 }
 
 TEST_CASE("a convolution that cuDNN fails to run is an error") {

@@ -65,7 +65,8 @@ TEST_CASE("A step is compared with the other device's: gradients that are wrong 
   StepDifference layer;
   layer.gradients = 0.01;
   layer.worst = 1.0;  // it is missing
-  CHECK_FALSE(layer.within(step_tolerance(DType::f32, false)));
+  for (const DType type : {DType::f32, DType::f16, DType::bf16})
+    for (const bool tf32 : {false, true}) CHECK_FALSE(layer.within(step_tolerance(type, tf32)));
   layer.worst = 0.1;
   CHECK(layer.within(step_tolerance(DType::f32, false)));
 
