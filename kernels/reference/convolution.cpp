@@ -33,7 +33,8 @@ struct ConvGeometry {
 // Calls f(geometry of some images, number of the first) until all had their turn: windows of 32 MiB at a time.
 template <class F>
 void for_each_slice(const ConvGeometry& g, F&& f) {
-  const std::int64_t most = std::max<std::int64_t>(1, (std::int64_t{1} << 22) / (g.taps * g.oh * g.ow));
+  const std::int64_t of_one = std::max<std::int64_t>(1, g.taps * g.oh * g.ow);  // there may be no channels
+  const std::int64_t most = std::max<std::int64_t>(1, (std::int64_t{1} << 22) / of_one);
   for (std::int64_t first = 0; first < g.n; first += most) {
     ConvGeometry slice = g;
     slice.n = std::min(most, g.n - first);
