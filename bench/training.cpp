@@ -5,15 +5,34 @@
 #include "models/summary.h"
 
 namespace engine::bench {
+namespace {
+
+std::unique_ptr<models::Classifier> network(const StepOptions& o) {
+  auto model = models::make_model(o.model, {o.classes, o.channels});
+  nn::initialize(*model, nn::Scheme::he_normal, o.seed);
+  if (o.away_from_corner) start_away_from_corner(*model);
+  model->to(o.device);
+  model->set_recompute(o.recompute);
+  return model;
+}
+
+OptimizerOptions sgd() {
+  OptimizerOptions o;
+  o.lr = 1e-3;
+  o.momentum = 0.9;
+  o.weight_decay = 1e-4;
+  o.decay_norm_and_bias = true;
+  return o;
+}
+
+Variable cross_entropy(const Variable& scores, const Tensor& labels) { return softmax_cross_entropy(scores, labels); }
+
+}  // namespace
 
 Training::Training(const StepOptions& o)
-    : model_(models::make_model(o.model, {o.classes, o.channels})),
-      pass_(*model_, [](const Variable& scores, const Tensor& labels) { return softmax_cross_entropy(scores, labels); },
-            o.precision, o.record) {
-  nn::initialize(*model_, nn::Scheme::he_normal, o.seed);
-  if (o.away_from_corner) start_away_from_corner(*model_);
-  model_->to(o.device);
-  model_->set_recompute(o.recompute);
+    : model_(network(o)),
+      optimizer_(model_->parameters(), sgd()),
+      step_(*model_, cross_entropy, optimizer_, nullptr, {.precision = o.precision, .record = o.record}) {
   Random random(RandomKey(o.seed, RandomStream::test));
   const Shape shape{o.batch, o.channels, o.height, o.width};
   std::vector<float> pixels(static_cast<std::size_t>(shape.numel()));
@@ -23,24 +42,11 @@ Training::Training(const StepOptions& o)
   images_ = from_vector(pixels, shape, o.device);
   if (o.precision != DType::f32) images_ = backend_of(images_).cast(images_, o.precision);
   labels_ = from_vector(labels, {o.batch}, o.device);
-  for (nn::Parameter* p : model_->parameters())
-    momentum_.push_back(zeros_like(p->variable.value()));
 }
 
 double Training::step() {
-  const double loss = scalar_value(pass_(images_, labels_, 1.0, 0).loss);
-  std::vector<OptimizerSlot> slots;
-  const auto parameters = model_->parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Variable& v = parameters[i]->variable;
-    slots.push_back({v.value(), v.grad(), momentum_[i], {}, 1e-3, 1e-4});
-  }
-  SgdParams sgd;
-  sgd.momentum = 0.9;
-  sgd.first_step = std::exchange(first_, false);
-  backend_of(images_).sgd_(slots, sgd);
-  for (nn::Parameter* p : parameters) p->variable.clear_grad();
-  backend_of(images_).synchronize();
+  const double loss = scalar_value(step_(images_, labels_, 1.0, 0).loss);
+  optimizer_.did_step();
   return loss;
 }
 

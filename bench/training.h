@@ -5,16 +5,16 @@
 #include <vector>
 
 #include "bench/step.h"
-#include "engine/train/training_pass.h"
+#include "engine/train/training_step.h"
 #include "models/registry.h"
 
 namespace engine::bench {
 
-/// A network, a batch of random pictures and SGD's momentum.
+/// A network, a batch of random pictures and SGD with momentum.
 class Training {
  public:
   explicit Training(const StepOptions& o);
-  /// Forward, cross-entropy, backward, update; waits for all of it. Returns the loss.
+  /// Forward, cross-entropy, backward, norm, update; waits for all of it. Returns the loss.
   double step();
   /// The numbers of each parameter.
   std::vector<std::vector<double>> weights();
@@ -23,10 +23,9 @@ class Training {
 
  private:
   std::unique_ptr<models::Classifier> model_;
-  TrainingPass pass_;
+  Optimizer optimizer_;
+  TrainingStep step_;
   Tensor images_, labels_;
-  std::vector<Tensor> momentum_;
-  bool first_ = true;
 };
 
 }  // namespace engine::bench

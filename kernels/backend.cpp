@@ -111,6 +111,10 @@ Tensor full(const Shape& shape, double value, DType dtype, Device device) {
   return t;
 }
 
+UpdateNumbers update_numbers(double lr, std::int64_t count, Device device, Tensor norm) {
+  return {from_vector(std::vector<double>{lr, static_cast<double>(count)}, {2}, device), std::move(norm)};
+}
+
 Tensor zeros_like(const Tensor& x) {
   Tensor t = backend_of(x).clone(x);
   backend_of(x).fill_(t, 0.0);

@@ -100,6 +100,8 @@ Tensor to_device(const Tensor& x, Device device);
 double scalar_value(const Tensor& x);
 /// A new tensor filled with `value`.
 Tensor full(const Shape& shape, double value, DType dtype, Device device);
+/// Learning rate and number of an update, brought to the device; see UpdateNumbers for norm.
+UpdateNumbers update_numbers(double lr, std::int64_t count, Device device, Tensor norm = {});
 /// Of x's shape, type, device and layout: what an optimizer keeps beside a parameter.
 Tensor zeros_like(const Tensor& x);
 

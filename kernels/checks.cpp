@@ -191,7 +191,13 @@ void check_covariance(const Tensor& products, const Tensor& sums, const Tensor& 
     if (t->dtype() != DType::f64) throw UsageError("{}: products, sums and pivot are f64, found {}", op, t->str());
 }
 
-void check_ema(const std::vector<Tensor>& averages, const std::vector<Tensor>& values) {
+static void check_scalar(std::string_view op, std::string_view name, const Tensor& t) {
+  if (t.defined() && (t.numel() != 1 || t.dtype() != DType::f32))
+    throw UsageError("{}: expected {} as one f32, found {}", op, name, t.str());
+}
+
+void check_ema(const std::vector<Tensor>& averages, const std::vector<Tensor>& values, const Tensor& norm) {
+  check_scalar("ema_", "norm", norm);
   if (averages.size() != values.size())
     throw UsageError("ema_: {} averages for {} values", averages.size(), values.size());
   for (std::size_t i = 0; i < averages.size(); ++i) check_same_shape("ema_", averages[i], values[i]);
@@ -204,13 +210,22 @@ void check_cast_all(const std::vector<Tensor>& xs, DType dtype) {
       throw UsageError("cast_all: expected tensors of one floating type, found {} and {}", xs[0].str(), x.str());
 }
 
-void check_slots(std::string_view op, const std::vector<OptimizerSlot>& slots, bool needs_m, bool needs_v) {
+void check_update(std::string_view op, const std::vector<OptimizerSlot>& slots, bool needs_m, bool needs_v,
+                  const UpdateNumbers& now) {
+  check_scalar(op, "norm", now.norm);
+  if (const Tensor& t = now.lr_and_count; t.shape() != Shape{2} || t.dtype() != DType::f64)
+    throw UsageError("{}: expected learning rate and number of the update as f64[2], found {}", op, t.str());
   for (const OptimizerSlot& s : slots) {
     const Shape& shape = s.param.shape();
     check_shape(op, "gradient", s.grad, shape);
     if (needs_m) check_shape(op, "m", s.m, shape);
     if (needs_v) check_shape(op, "v", s.v, shape);
   }
+}
+
+void check_clip(const std::vector<Tensor>& grads, const Tensor& loss_scale) {
+  if (grads.empty()) throw UsageError("clip_grad_norm_: no gradients");
+  check_scalar("clip_grad_norm_", "loss_scale", loss_scale);
 }
 
 }  // namespace engine

@@ -56,9 +56,12 @@ void check_cross_entropy(std::string_view op, const Tensor& logits, const Tensor
 void check_bce(std::string_view op, const Tensor& logits, const Tensor& target, const Tensor& pos_weight);
 /// x [n,p] of a floating type; products [p,p], sums [p] and pivot [p] of f64.
 void check_covariance(const Tensor& products, const Tensor& sums, const Tensor& x, const Tensor& pivot);
-/// As many values as averages, of the same shapes.
-void check_ema(const std::vector<Tensor>& averages, const std::vector<Tensor>& values);
+/// As many values as averages, of the same shapes; norm undefined or an f32 scalar.
+void check_ema(const std::vector<Tensor>& averages, const std::vector<Tensor>& values, const Tensor& norm);
 /// Every tensor of a slot that is defined has the parameter's shape; m and v are there where the op needs them.
-void check_slots(std::string_view op, const std::vector<OptimizerSlot>& slots, bool needs_m, bool needs_v);
+void check_update(std::string_view op, const std::vector<OptimizerSlot>& slots, bool needs_m, bool needs_v,
+                  const UpdateNumbers& now);
+/// At least one gradient; loss_scale undefined or an f32 scalar.
+void check_clip(const std::vector<Tensor>& grads, const Tensor& loss_scale);
 
 }  // namespace engine

@@ -134,20 +134,23 @@ struct BceParams {
 };
 
 /// One parameter of a multi-tensor optimiser step. All tensors have the parameter's shape; m and v are the
-/// optimiser's state (see each op for which it uses). The rate and decay are the parameter group's.
+/// optimiser's state (see each op for which it uses). Multiplier and decay are the parameter group's.
 struct OptimizerSlot {
   Tensor param, grad, m, v;
-  double lr = 0.0;
+  double lr_mult = 1.0;  ///< times the update's learning rate
   double weight_decay = 0.0;
+};
+/// What differs from one update to the next: on the device, where a recorded update finds what holds then.
+struct UpdateNumbers {
+  Tensor lr_and_count;  ///< f64 [2]: learning rate; the number of this update, from 1
+  Tensor norm;          ///< f32 scalar or undefined: where it is not finite, everything stays as it was
 };
 struct SgdParams {
   double momentum = 0.0, dampening = 0.0;
   bool nesterov = false;
-  bool first_step = false;  ///< the momentum buffer starts as the gradient itself
 };
 struct AdamParams {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  std::int64_t step = 1;   ///< counts from 1, for the bias correction
   bool decoupled = false;  ///< AdamW: decay shrinks the weight and stays out of the moments
 };
 struct RmspropParams {

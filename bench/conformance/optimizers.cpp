@@ -1,4 +1,5 @@
 // sgd_, adam_, rmsprop_, ema_, clip_grad_norm_.
+#include <cmath>
 #include <limits>
 
 #include "bench/conformance/data.h"
@@ -7,7 +8,16 @@ namespace engine::conformance {
 namespace {
 
 using List = std::vector<Config>;
-using Run = std::function<void(Backend&, const std::vector<OptimizerSlot>&)>;
+using Run = std::function<void(Backend&, const std::vector<OptimizerSlot>&, const UpdateNumbers&)>;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// Which update it is, and what norm its gradients are said to have.
+struct When {
+  std::int64_t count = 7;
+  double norm = 1.0;
+  std::string str() const { return fmt::format("update {}{}", count, std::isfinite(norm) ? "" : " held back"); }
+};
 
 const std::vector<Shape>& small() {
   static const std::vector<Shape> list = {{1}, {31}, {5, 3, 3, 3}, {33, 7}};
@@ -30,10 +40,10 @@ std::string sizes_of(const std::vector<Shape>& shapes) {
 }
 
 // Per parameter: param, grad, m, v. Two groups with different rates and decays.
-Config optimizer_config(std::string name, Data& data, const std::vector<Shape>& shapes, bool m, bool v, Run run,
-                        double flops_each) {
+Config optimizer_config(std::string name, Data& data, const std::vector<Shape>& shapes, bool m, bool v, When when,
+                        Run run, double flops_each) {
   Config c;
-  c.name = std::move(name);
+  c.name = std::move(name) + when.str() + sizes_of(shapes);
   double n = 0;
   for (const Shape& s : shapes) {
     c.inputs.push_back(parameter(data.normal("param", s)));
@@ -51,10 +61,10 @@ Config optimizer_config(std::string name, Data& data, const std::vector<Shape>& 
       s.grad = in[next++];
       if (m) s.m = in[next++];
       if (v) s.v = in[next++];
-      s.lr = i % 2 ? 0.1 : 0.03;
+      s.lr_mult = i % 2 ? 1.0 : 0.3;
       s.weight_decay = i % 2 ? 0.0 : 0.05;
     }
-    run(b, slots);
+    run(b, slots, update_numbers(0.1, when.count, b.device(), full({}, when.norm, DType::f32, b.device())));
     return Tensors{};
   };
   c.terms = 1.0;
@@ -62,84 +72,89 @@ Config optimizer_config(std::string name, Data& data, const std::vector<Shape>& 
   return c;
 }
 
-Config sgd_config(Data& data, const std::vector<Shape>& shapes, const SgdParams& p) {
+Config sgd_config(Data& data, const std::vector<Shape>& shapes, const SgdParams& p, const When& when = {}) {
   return optimizer_config(
-      fmt::format("momentum {} dampening {}{}{}", p.momentum, p.dampening, p.nesterov ? " nesterov" : "",
-                  p.first_step ? " first" : "") +
-          sizes_of(shapes),
-      data, shapes, p.momentum != 0.0, false, [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.sgd_(s, p); },
-      6.0);
+      fmt::format("momentum {} dampening {}{}, ", p.momentum, p.dampening, p.nesterov ? " nesterov" : ""), data, shapes,
+      p.momentum != 0.0, false, when,
+      [p](Backend& b, const std::vector<OptimizerSlot>& s, const UpdateNumbers& now) { b.sgd_(s, p, now); }, 6.0);
 }
 
 List sgd_configs(std::uint64_t seed) {
   Data data(seed, "sgd_");
-  return {sgd_config(data, small(), {0.0, 0.0, false, false}), sgd_config(data, small(), {0.9, 0.0, false, true}),
-          sgd_config(data, small(), {0.9, 0.0, false, false}), sgd_config(data, small(), {0.9, 0.5, false, false}),
-          sgd_config(data, small(), {0.9, 0.5, false, true}),  sgd_config(data, small(), {0.9, 0.0, true, true}),
-          sgd_config(data, small(), {0.9, 0.0, true, false}),  sgd_config(data, larger(), {0.9, 0.0, false, false})};
+  return {sgd_config(data, small(), {}),
+          sgd_config(data, small(), {0.9, 0.0, false}, {.count = 1}),
+          sgd_config(data, small(), {0.9, 0.0, false}),
+          sgd_config(data, small(), {0.9, 0.0, false}, {.norm = infinity}),
+          sgd_config(data, small(), {0.9, 0.5, false}),
+          sgd_config(data, small(), {0.9, 0.5, false}, {.count = 1}),
+          sgd_config(data, small(), {0.9, 0.0, true}, {.count = 1}),
+          sgd_config(data, small(), {0.9, 0.0, true}),
+          sgd_config(data, larger(), {0.9, 0.0, false})};
 }
 
-Config adam_config(Data& data, const std::vector<Shape>& shapes, const AdamParams& p) {
+Config adam_config(Data& data, const std::vector<Shape>& shapes, const AdamParams& p, const When& when = {}) {
   return optimizer_config(
-      fmt::format("step {}{}", p.step, p.decoupled ? " decoupled" : "") + sizes_of(shapes), data, shapes, true, true,
-      [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.adam_(s, p); }, 14.0);
+      fmt::format("{}betas {} {}, ", p.decoupled ? "decoupled " : "", p.beta1, p.beta2), data, shapes, true, true, when,
+      [p](Backend& b, const std::vector<OptimizerSlot>& s, const UpdateNumbers& now) { b.adam_(s, p, now); }, 14.0);
 }
 
 List adam_configs(std::uint64_t seed) {
   Data data(seed, "adam_");
   List list;
   for (bool decoupled : {false, true})
-    for (std::int64_t step : {1, 3, 100000}) {
+    for (std::int64_t count : {1, 3, 100000}) {
       AdamParams p;
-      p.step = step;
       p.decoupled = decoupled;
-      list.push_back(adam_config(data, small(), p));
+      list.push_back(adam_config(data, small(), p, {.count = count}));
       p.beta1 = 0.8;
       p.beta2 = 0.99;
       p.eps = 0.1;
-      list.push_back(adam_config(data, small(), p));
-      list.back().name += ", other betas";
+      list.push_back(adam_config(data, small(), p, {.count = count}));
     }
+  list.push_back(adam_config(data, small(), {.beta1 = 0.0}, {.count = 2}));
+  list.push_back(adam_config(data, small(), {}, {.norm = std::nan("")}));
   list.push_back(adam_config(data, larger(), {}));
   return list;
 }
 
-Config rmsprop_config(Data& data, const std::vector<Shape>& shapes, const RmspropParams& p) {
+Config rmsprop_config(Data& data, const std::vector<Shape>& shapes, const RmspropParams& p, const When& when = {}) {
   return optimizer_config(
-      fmt::format("alpha {} eps {} momentum {}", p.alpha, p.eps, p.momentum) + sizes_of(shapes), data, shapes,
-      p.momentum != 0.0, true, [p](Backend& b, const std::vector<OptimizerSlot>& s) { b.rmsprop_(s, p); }, 9.0);
+      fmt::format("alpha {} eps {} momentum {}, ", p.alpha, p.eps, p.momentum), data, shapes, p.momentum != 0.0, true,
+      when, [p](Backend& b, const std::vector<OptimizerSlot>& s, const UpdateNumbers& now) { b.rmsprop_(s, p, now); },
+      9.0);
 }
 
-Config ema_config(Data& data, const std::vector<Shape>& shapes, double decay) {
+Config ema_config(Data& data, const std::vector<Shape>& shapes, double decay, double norm = 1.0) {
   Config c;
-  c.name = fmt::format("decay {}", decay) + sizes_of(shapes);
+  c.name = fmt::format("decay {}, norm {}", decay, norm) + sizes_of(shapes);
   for (const Shape& s : shapes) {
     c.inputs.push_back(parameter(data.normal("average", s)));
     c.inputs.push_back(constant(data.normal("value", s)));
     c.flops += 3.0 * static_cast<double>(s.numel());
   }
-  c.direct = [decay](Backend& b, const Tensors& in) {
+  c.direct = [decay, norm](Backend& b, const Tensors& in) {
     Tensors averages, values;
     for (std::size_t i = 0; i < in.size(); i += 2) {
       averages.push_back(in[i]);
       values.push_back(in[i + 1]);
     }
-    b.ema_(averages, values, decay);
+    b.ema_(averages, values, decay, full({}, norm, DType::f32, b.device()));
     return Tensors{};
   };
   return c;
 }
 
-Config clip_config(Data& data, const std::vector<Shape>& shapes, double max_norm, double factor = 1.0) {
+Config clip_config(Data& data, const std::vector<Shape>& shapes, double max_norm, double loss_scale = 1.0) {
   Config c;
-  c.name = fmt::format("max {} factor {}", max_norm, factor) + sizes_of(shapes);
+  c.name = fmt::format("max {} loss scale {}", max_norm, loss_scale) + sizes_of(shapes);
   for (const Shape& s : shapes) {
     c.inputs.push_back(written(data.normal("grad", s)));
     c.reduction += s.numel();
     c.flops += 3.0 * static_cast<double>(s.numel());
   }
-  c.direct = [max_norm, factor](Backend& b, const Tensors& in) {
-    return Tensors{b.clip_grad_norm_(in, max_norm, factor)};
+  c.direct = [max_norm, loss_scale](Backend& b, const Tensors& in) {
+    const Tensor scale = loss_scale == 1.0 ? Tensor{} : full({}, loss_scale, DType::f32, b.device());
+    return Tensors{b.clip_grad_norm_(in, max_norm, scale)};
   };
   return c;
 }
@@ -153,7 +168,7 @@ std::vector<Case> optimizer_cases() {
        sgd_configs,
        [](std::uint64_t seed) {
          Data data(seed, "large");
-         return List{sgd_config(data, resnet_like(), {0.9, 0.0, false, false})};
+         return List{sgd_config(data, resnet_like(), {0.9, 0.0, false})};
        }},
       {"adam_",
        {"adam_"},
@@ -167,7 +182,8 @@ std::vector<Case> optimizer_cases() {
        [](std::uint64_t seed) {
          Data data(seed, "rmsprop_");
          return List{rmsprop_config(data, small(), {}), rmsprop_config(data, small(), {0.9, 0.0316, 0.9}),
-                     rmsprop_config(data, small(), {0.5, 0.1, 0.0}), rmsprop_config(data, larger(), {})};
+                     rmsprop_config(data, small(), {0.5, 0.1, 0.0}),
+                     rmsprop_config(data, small(), {0.9, 0.1, 0.9}, {.norm = -infinity}), rmsprop_config(data, larger(), {})};
        },
        [](std::uint64_t seed) {
          Data data(seed, "large");
@@ -178,7 +194,8 @@ std::vector<Case> optimizer_cases() {
        [](std::uint64_t seed) {
          Data data(seed, "ema_");
          return List{ema_config(data, small(), 0.99), ema_config(data, {{2, 17, 5, 3}}, 0.3),
-                     ema_config(data, larger(), 0.9)};
+                     ema_config(data, larger(), 0.9), ema_config(data, small(), 0.0),
+                     ema_config(data, small(), 0.9, std::nan(""))};
        },
        [](std::uint64_t seed) {
          Data data(seed, "large");
@@ -189,9 +206,9 @@ std::vector<Case> optimizer_cases() {
        [](std::uint64_t seed) {
          Data data(seed, "clip_grad_norm_");
          return List{clip_config(data, small(), 1.0), clip_config(data, small(), 1e6), clip_config(data, {{1}}, 1e-3),
-                     clip_config(data, small(), std::numeric_limits<double>::infinity()),
-                     clip_config(data, small(), std::numeric_limits<double>::infinity(), 0.375),
-                     clip_config(data, small(), 1.0, 0.3), clip_config(data, larger(), 0.5)};
+                     clip_config(data, small(), infinity),
+                     clip_config(data, small(), infinity, 2.5),
+                     clip_config(data, small(), 1.0, 3.0), clip_config(data, larger(), 0.5)};
        },
        [](std::uint64_t seed) {
          Data data(seed, "large");

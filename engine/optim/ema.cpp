@@ -11,14 +11,14 @@ Ema::Ema(nn::Module& model, double decay) : model_(model), decay_(decay) {
   for (const nn::Buffer* b : model.buffers()) buffers_.push_back(copy(b->value));
 }
 
-void Ema::update() {
+void Ema::update(const Tensor& norm) {
   if (parameters_.empty()) return;
-  std::vector<Tensor> values;
-  for (const nn::Parameter* p : model_.parameters()) values.push_back(p->variable.value());
+  std::vector<Tensor> weights, statistics;
+  for (const nn::Parameter* p : model_.parameters()) weights.push_back(p->variable.value());
+  for (const nn::Buffer* b : model_.buffers()) statistics.push_back(b->value);
   Backend& backend = backend_of(parameters_.front());
-  backend.ema_(parameters_, values, decay_);
-  const auto buffers = model_.buffers();
-  for (std::size_t i = 0; i < buffers.size(); ++i) backend.copy_(buffers_[i], buffers[i]->value);
+  backend.ema_(parameters_, weights, decay_, norm);
+  backend.ema_(buffers_, statistics, 0.0, norm);
 }
 
 std::vector<NamedTensor> Ema::state() const {

@@ -9,12 +9,14 @@
 namespace engine {
 
 /// average = decay * average + (1 - decay) * weight after every step, starting from the weights; buffers (running
-/// statistics) are copied as they are.
+/// statistics) are copied as they are. Two operations, whatever the number of layers.
 class Ema {
  public:
   /// The model outlives this object and stays on its device. Throws UsageError unless 0 <= decay < 1.
   Ema(nn::Module& model, double decay);
-  void update();
+  /// After an update of the weights. Where `norm` (scalar f32, may be undefined) is not finite, they were not updated,
+  /// and the averages stay as they were.
+  void update(const Tensor& norm = {});
   double decay() const { return decay_; }
 
   /// "ema.NAME" for every parameter and buffer, shared with this object.

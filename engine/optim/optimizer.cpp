@@ -105,24 +105,40 @@ Optimizer::Optimizer(std::vector<nn::Parameter*> parameters, const OptimizerOpti
 }
 
 void Optimizer::step() {
+  set_numbers();
+  update();
+  did_step();
+}
+
+// Into the same memory each time: that is where a recording looks.
+void Optimizer::set_numbers() {
+  const Device device = entries_.front().parameter->variable.value().device();
+  const Tensor numbers = update_numbers(options_.lr, steps_ + 1, device).lr_and_count;
+  if (lr_and_count_.defined() && lr_and_count_.device() == device)
+    backend_of(device).copy_(lr_and_count_, numbers);
+  else
+    lr_and_count_ = numbers;
+}
+
+void Optimizer::update(const Tensor& norm) {
   std::vector<OptimizerSlot> slots;
   for (const Entry& e : entries_) {
     const Variable& x = e.parameter->variable;
     if (x.requires_grad() && x.grad().defined())
-      slots.push_back({x.value(), x.grad(), e.m, e.v, options_.lr * e.lr_mult, e.weight_decay});
+      slots.push_back({x.value(), x.grad(), e.m, e.v, e.lr_mult, e.weight_decay});
   }
-  ++steps_;
   if (slots.empty()) return;
   Backend& backend = backend_of(slots.front().param);
+  const UpdateNumbers now{lr_and_count_, norm};
   switch (options_.kind) {
     case OptimizerKind::sgd:
-      return backend.sgd_(slots, {options_.momentum, options_.dampening, options_.nesterov, steps_ == 1});
+      return backend.sgd_(slots, {options_.momentum, options_.dampening, options_.nesterov}, now);
     case OptimizerKind::adam:
     case OptimizerKind::adamw:
-      return backend.adam_(slots, {options_.beta1, options_.beta2, options_.eps, steps_,
-                                   options_.kind == OptimizerKind::adamw});
+      return backend.adam_(
+          slots, {options_.beta1, options_.beta2, options_.eps, options_.kind == OptimizerKind::adamw}, now);
     case OptimizerKind::rmsprop:
-      return backend.rmsprop_(slots, {options_.alpha, options_.eps, options_.momentum});
+      return backend.rmsprop_(slots, {options_.alpha, options_.eps, options_.momentum}, now);
   }
 }
 
@@ -160,7 +176,7 @@ std::vector<NamedTensor> Optimizer::state() const {
   return all;
 }
 
-Tensor clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, double factor) {
+Tensor clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, const Tensor& loss_scale) {
   std::vector<Tensor> grads;
   for (const nn::Parameter* p : parameters) {
     if (!p->variable.grad().defined()) continue;
@@ -168,12 +184,7 @@ Tensor clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_
     grads.push_back(p->variable.grad());
   }
   if (grads.empty()) return {};
-  return backend_of(grads.front()).clip_grad_norm_(grads, max_norm, factor);
-}
-
-void scale_grads(const std::vector<nn::Parameter*>& parameters, double factor) {
-  for (const nn::Parameter* p : parameters)
-    if (const Tensor& g = p->variable.grad(); g.defined()) p->variable.gradient()->value = backend_of(g).scale(g, factor);
+  return backend_of(grads.front()).clip_grad_norm_(grads, max_norm, loss_scale);
 }
 
 }  // namespace engine

@@ -58,8 +58,15 @@ class Optimizer {
   /// The rate of the next step, before the groups' multipliers.
   void set_lr(double lr) { options_.lr = lr; }
   double lr() const { return options_.lr; }
-  /// Updates each trainable parameter that has a gradient.
+  /// Updates each trainable parameter that has a gradient: set_numbers() and update().
   void step();
+  /// What the next update is to find on the device: learning rate and steps() + 1.
+  void set_numbers();
+  /// Queues the update, with the numbers that stand on the device when it runs; a recording holds it as it is. Where
+  /// `norm` (f32 scalar, may be undefined) is not finite it changes nothing, and did_step() is not for calling.
+  void update(const Tensor& norm = {});
+  /// Counts an update.
+  void did_step() { ++steps_; }
   void clear_grads();
   /// Steps taken so far.
   std::int64_t steps() const { return steps_; }
@@ -82,14 +89,12 @@ class Optimizer {
   OptimizerOptions options_;
   std::vector<Entry> entries_;
   std::int64_t steps_ = 0;
+  Tensor lr_and_count_;  // UpdateNumbers'
 };
 
-/// Joint L2 norm of all gradients times `factor` (which takes a loss scale out again), as they are afterwards unless that
+/// Joint L2 norm of all gradients over `loss_scale` (f32 scalar; undefined is 1), as they are afterwards unless that
 /// is more than `max_norm`: then they are scaled down to it, in place. On the gradients' device, which may be at it still;
 /// undefined where there is no gradient.
-Tensor clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, double factor = 1.0);
-
-/// Every gradient times `factor`: takes a loss scale out again.
-void scale_grads(const std::vector<nn::Parameter*>& parameters, double factor);
+Tensor clip_grad_norm(const std::vector<nn::Parameter*>& parameters, double max_norm, const Tensor& loss_scale = {});
 
 }  // namespace engine

@@ -38,7 +38,8 @@ BackendCheck::BackendCheck(const TrainConfig& config, const ModelSetup& setup, c
       twin_(twin_of(config, setup, other)),
       loss_(config, train, other) {}
 
-StepDifference BackendCheck::compare(nn::Module& model, const DeviceBatch& batch, double loss, std::uint64_t step) {
+StepDifference BackendCheck::compare(nn::Module& model, const DeviceBatch& batch, double loss, double loss_scale,
+                                     std::uint64_t step) {
   const auto ours = twin_->parameters(), theirs = model.parameters();
   for (std::size_t i = 0; i < ours.size(); ++i)
     backend_of(other_).copy_(ours[i]->variable.value(), to_device(theirs[i]->variable.value(), other_));
@@ -66,7 +67,8 @@ StepDifference BackendCheck::compare(nn::Module& model, const DeviceBatch& batch
     if (ours[i]->variable.grad().defined() && theirs[i]->variable.grad().defined()) {
       const auto truth = to_vector<double>(ours[i]->variable.grad()), found = to_vector<double>(theirs[i]->variable.grad());
       for (std::size_t k = 0; k < truth.size(); ++k) {
-        s.difference += (found[k] - truth[k]) * (found[k] - truth[k]);
+        const double off = found[k] / loss_scale - truth[k];
+        s.difference += off * off;
         s.size += truth[k] * truth[k];
       }
     } else if (ours[i]->variable.grad().defined() != theirs[i]->variable.grad().defined()) {

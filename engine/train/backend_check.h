@@ -38,8 +38,9 @@ class BackendCheck {
   BackendCheck(const TrainConfig& config, const ModelSetup& setup, const Dataset& train, Device other);
 
   /// Takes the weights of `model`, which has made forward and backward of `batch` with `loss` and has not been updated
-  /// since, and does the same on the other device. Gradients are those of the plain loss. Dropout drops the same.
-  StepDifference compare(nn::Module& model, const DeviceBatch& batch, double loss, std::uint64_t step);
+  /// since, and does the same on the other device. Its gradients are those of loss * loss_scale. Dropout drops the same.
+  StepDifference compare(nn::Module& model, const DeviceBatch& batch, double loss, double loss_scale,
+                         std::uint64_t step);
 
  private:
   const TrainConfig& config_;

@@ -60,8 +60,8 @@ void explain_training_step(std::ostream& out) {
   out << fmt::format("notes on the tape: {}\n", tape.size());
 
   std::vector<OptimizerSlot> slots;
-  for (const Variable* p : {&w1, &b1, &w2, &b2}) slots.push_back({p->value(), p->grad(), {}, {}, learning_rate, 0.0});
-  backend_of(x.value()).sgd_(slots, {});
+  for (const Variable* p : {&w1, &b1, &w2, &b2}) slots.push_back({p->value(), p->grad(), {}, {}});
+  backend_of(x.value()).sgd_(slots, {}, update_numbers(learning_rate, 1, x.value().device()));
   out << fmt::format("\nSGD, learning rate {}\n", learning_rate);
   print(out, "W1", w1.value());
   print(out, "b1", b1.value());

@@ -96,6 +96,15 @@ bool TrainingRun::next_batch(DeviceBatch& batch) {
   explain_out_of_memory(batch, refused);
 }
 
+TrainingStep::Options TrainingRun::step_options() {
+  TrainingStep::Options o;
+  o.precision = precision_;
+  if (config_.clip_grad_norm > 0.0) o.max_norm = config_.clip_grad_norm;
+  o.record = config_.cuda_graph == "on";
+  if (check_) o.inspect = [this](const TrainingStep::Result& r) { check_step(*batch_, r); };
+  return o;
+}
+
 // Forward, backward and the update of the weights, or none where gradients overflowed.
 TrainingRun::Step TrainingRun::step_on(const DeviceBatch& batch) {
   const double share = static_cast<double>(state_.batch) / static_cast<double>(feed_.batches());
@@ -103,47 +112,36 @@ TrainingRun::Step TrainingRun::step_on(const DeviceBatch& batch) {
   optimizer_.set_lr(schedule_.rate(time));
   nn::set_random_step(model_, static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(state_.step));
 
-  const auto random_step = static_cast<std::uint64_t>(state_.step);
-  const std::vector<nn::Parameter*> parameters = model_.parameters();
   LossScale& scale = state_.loss_scale;
-  const double limit = config_.clip_grad_norm > 0.0 ? config_.clip_grad_norm : std::numeric_limits<double>::infinity();
-  Step step;
-  Tensor scores;
-  const auto forward_and_backward = [&] {
-    const TrainingPass::Result result = pass_(batch.images, batch.target, scale.value, random_step);
-    feed_.prefetch();
-    scores = result.scores;
-    double unscale = 1.0 / scale.value;
-    if (check_ && state_.step % config_.every == 0) {
-      scale_grads(parameters, std::exchange(unscale, 1.0));
-      check_step(batch, scalar_value(result.loss));
-    }
-    // All work is queued before the host waits for a number.
-    const Tensor norm = clip_grad_norm(parameters, limit, unscale);
-    step.loss = scalar_value(result.loss);
-    step.gradient_norm = norm.defined() ? scalar_value(norm) : 0.0;
+  batch_ = &batch;
+  const auto run = [&] {
+    return training_step_(batch.images, batch.target, scale.value, static_cast<std::uint64_t>(state_.step));
   };
-  forward_and_backward();
-  // The scores are there; behind the update the host would wait for that, too.
-  if (setup_.task == Task::multi_class) step.correct = count_correct(scores, batch.host.labels);
+  const TrainingStep::Result result = run();
+  feed_.prefetch();
+  // All work is queued before the host waits for a number.
+  Step step;
+  step.loss = scalar_value(result.loss);
+  step.gradient_norm = result.norm.defined() ? scalar_value(result.norm) : 0.0;
+  if (setup_.task == Task::multi_class) step.correct = count_correct(result.scores, batch.host.labels);
   if (std::isfinite(step.loss) && std::isfinite(step.gradient_norm)) {
-    optimizer_.step();
-    if (ema_) ema_->update();
+    optimizer_.did_step();
     if (precision_ == DType::f16) scale.keep();  // others have the range of f32: theirs stays 1
   } else if (std::isfinite(step.loss) && scale.may_shrink()) {
     scale.shrink();  // only the scaled gradients overflowed
   } else {
-    optimizer_.clear_grads();
-    explain_nonfinite(model_, batch.images, state_.step, forward_and_backward);
+    explain_nonfinite(model_, batch.images, state_.step, run);
   }
-  optimizer_.clear_grads();
   return step;
 }
 
 // Between backward and the update, while weights and gradients are those of the step.
-void TrainingRun::check_step(const DeviceBatch& batch, double loss) {
+void TrainingRun::check_step(const DeviceBatch& batch, const TrainingStep::Result& result) {
+  if (state_.step % config_.every != 0) return;
+  const double loss = scalar_value(result.loss);
   if (!std::isfinite(loss)) return;  // the NaN watch will say more
-  const StepDifference d = check_->compare(model_, batch, loss, static_cast<std::uint64_t>(state_.step));
+  const StepDifference d =
+      check_->compare(model_, batch, loss, state_.loss_scale.value, static_cast<std::uint64_t>(state_.step));
   const std::string line =
       fmt::format("step {} against device {}: loss off by {:.2g}, gradients by {:.2g} (most {:.2g}, {})", state_.step,
                   config_.check_backend, d.loss, d.gradients, d.worst, d.worst_parameter);
@@ -185,7 +183,7 @@ void TrainingRun::train_step(DeviceBatch& batch) {
 void TrainingRun::explain_out_of_memory(DeviceBatch& batch, const std::string& what) {
   const auto n = static_cast<std::int64_t>(batch.size());
   check_.reset();
-  pass_.forget();
+  training_step_.forget();
   batch.images = batch.target = {};
   const std::int64_t most = largest_batch(n, [&](std::int64_t size) {
     optimizer_.clear_grads();
@@ -237,7 +235,7 @@ Predictions TrainingRun::predict_split(nn::Module& model, const std::string& spl
 
 // After the last batch of an epoch: metrics, best, early stop, schedule, checkpoint. False when interrupted.
 bool TrainingRun::close_epoch() {
-  pass_.forget();  // evaluation wants the memory
+  training_step_.forget();  // evaluation wants the memory
   std::vector<MetricValue> metrics;
   if (data_.val) {
     Predictions predictions;
@@ -323,7 +321,7 @@ void TrainingRun::say(const std::string& line) {
 
 // Evaluates the best weights, with intervals, on every split that was held out.
 TrainResult TrainingRun::finish() {
-  pass_.forget();  // evaluation wants the memory
+  training_step_.forget();  // evaluation wants the memory
   if (state_.best_epoch == 0) save(folder_->best());  // ended within the first epoch
   const ModelSetup chosen = load_setup(Checkpoint(folder_->best()), device_);
   nlohmann::ordered_json summary{{"model", setup_.name},         {"data", config_.data},

@@ -39,16 +39,17 @@ TrainingRun::TrainingRun(const TrainConfig& config, bool quiet)
       setup_(make_setup(config, *data_.train, resumed_.get(), init_report_)),
       model_(*setup_.model),
       loss_(config, *data_.train, device_),
-      pass_(model_, loss_, precision_, config.cuda_graph == "on"),
       optimizer_(prepared_parameters(), config.optimizer_options()),
       schedule_(config.schedule_options()),
+      ema_(config.ema_decay > 0.0 ? std::make_unique<Ema>(model_, config.ema_decay) : nullptr),
+      check_(config.check_backend.empty() ? nullptr
+                                          : std::make_unique<BackendCheck>(config, setup_, *data_.train,
+                                                                           *device_named(config.check_backend))),
+      training_step_(model_, loss_, optimizer_, ema_.get(), step_options()),
       feed_(*data_.train, setup_.preparation, loader_options(true), device_),
       best_metric_(config.best_metric != "auto"         ? config.best_metric
                    : setup_.task == Task::multi_class ? "accuracy"
                                                       : "auc") {
-  if (config.ema_decay > 0.0) ema_ = std::make_unique<Ema>(model_, config.ema_decay);
-  if (!config.check_backend.empty())
-    check_ = std::make_unique<BackendCheck>(config, setup_, *data_.train, *device_named(config.check_backend));
   if (feed_.batches() == 0) throw DataError("{}: no batch to train on", data_.train->name());
   if (!config.early_stop.empty() && !data_.val)
     throw UsageError("early-stop: {} has no validation pictures (see --val-fraction)", data_.train->name());

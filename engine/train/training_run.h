@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "engine/data/data_sources.h"
-#include "engine/optim/ema.h"
 #include "engine/train/backend_check.h"
 #include "engine/train/batch_feed.h"
 #include "engine/train/evaluate.h"
@@ -16,7 +15,7 @@
 #include "engine/train/run_folder.h"
 #include "engine/train/run_state.h"
 #include "engine/train/trainer.h"
-#include "engine/train/training_pass.h"
+#include "engine/train/training_step.h"
 
 namespace engine {
 
@@ -33,8 +32,9 @@ class TrainingRun {
     double loss = 0.0, gradient_norm = 0.0;
     std::int64_t correct = 0;  ///< of one label a picture
   };
+  TrainingStep::Options step_options();
   Step step_on(const DeviceBatch& batch);
-  void check_step(const DeviceBatch& batch, double loss);
+  void check_step(const DeviceBatch& batch, const TrainingStep::Result& result);
   bool next_batch(DeviceBatch& batch);
   void train_step(DeviceBatch& batch);
   [[noreturn]] void explain_out_of_memory(DeviceBatch& batch, const std::string& what);
@@ -71,11 +71,12 @@ class TrainingRun {
   ModelSetup setup_;
   models::Classifier& model_;
   LossFunction loss_;
-  TrainingPass pass_;
   Optimizer optimizer_;
   Schedule schedule_;
   std::unique_ptr<Ema> ema_;
   std::unique_ptr<BackendCheck> check_;
+  TrainingStep training_step_;
+  const DeviceBatch* batch_ = nullptr;  // of the step that is being made
   BatchFeed feed_;
   std::string best_metric_;
   RunState state_;

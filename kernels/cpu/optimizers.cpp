@@ -41,10 +41,15 @@ void require_plain_f32(const char* op, const Tensor& t) {
   if (!t.plain()) throw UsageError("{}: parameters and their state have plain layout, found {}", op, t.str());
 }
 
-// Calls step(slot, pointers to its first element, count) on pieces of all slots.
+bool held_back(const Tensor& norm) { return norm.defined() && !std::isfinite(*norm.data<float>()); }
+
+// Calls step(slot, its learning rate, pointers to its first element, count) on pieces of all slots.
 template <class F>
-void update(const char* op, const std::vector<OptimizerSlot>& slots, bool uses_m, bool uses_v, F&& step) {
-  check_slots(op, slots, uses_m, uses_v);
+void update(const char* op, const std::vector<OptimizerSlot>& slots, bool uses_m, bool uses_v, const UpdateNumbers& now,
+            F&& step) {
+  check_update(op, slots, uses_m, uses_v, now);
+  if (held_back(now.norm)) return;
+  const double lr = now.lr_and_count.data<double>()[0];
   std::vector<std::int64_t> sizes;
   std::vector<Tensor> grads;  // in plain layout
   std::vector<Pointers> pointers;
@@ -58,7 +63,7 @@ void update(const char* op, const std::vector<OptimizerSlot>& slots, bool uses_m
   }
   for_each_piece(sizes, [&](std::size_t i, std::int64_t first, std::int64_t n) {
     const Pointers& p = pointers[i];
-    step(slots[i], Pointers{p.w + first, p.g + first, p.m ? p.m + first : nullptr, p.v ? p.v + first : nullptr}, n);
+    step(slots[i], lr * slots[i].lr_mult, Pointers{p.w + first, p.g + first, p.m ? p.m + first : nullptr, p.v ? p.v + first : nullptr}, n);
   });
   for (const OptimizerSlot& s : slots) {
     cpu::mark_written(s.param);
@@ -67,25 +72,28 @@ void update(const char* op, const std::vector<OptimizerSlot>& slots, bool uses_m
   }
 }
 
+double count_of(const UpdateNumbers& now) { return now.lr_and_count.data<double>()[1]; }
+
 float rounded(double v) { return static_cast<float>(v); }
 
 }  // namespace
 
-void CpuBackend::do_sgd_(const std::vector<OptimizerSlot>& slots, const SgdParams& p) {
-  update("sgd_", slots, p.momentum != 0.0, false, [&](const OptimizerSlot& s, const Pointers& at, std::int64_t n) {
-    const cpu::SgdStep step{rounded(s.lr),           rounded(s.weight_decay), rounded(p.momentum),
-                            rounded(1.0 - p.dampening), p.nesterov,              p.first_step};
+void CpuBackend::do_sgd_(const std::vector<OptimizerSlot>& slots, const SgdParams& p, const UpdateNumbers& now) {
+  const auto step_piece = [&](const OptimizerSlot& s, double lr, const Pointers& at, std::int64_t n) {
+    const cpu::SgdStep step{rounded(lr),                rounded(s.weight_decay), rounded(p.momentum),
+                            rounded(1.0 - p.dampening), p.nesterov,              count_of(now) == 1.0};
     cpu::sgd_step(step, at.w, at.g, at.m, n);
-  });
+  };
+  update("sgd_", slots, p.momentum != 0.0, false, now, step_piece);
 }
 
-void CpuBackend::do_adam_(const std::vector<OptimizerSlot>& slots, const AdamParams& p) {
-  const double correction1 = 1.0 - std::pow(p.beta1, static_cast<double>(p.step));
-  const double correction2 = 1.0 - std::pow(p.beta2, static_cast<double>(p.step));
-  update("adam_", slots, true, true, [&](const OptimizerSlot& s, const Pointers& at, std::int64_t n) {
-    const cpu::AdamStep step{.rate = rounded(s.lr / correction1),
+void CpuBackend::do_adam_(const std::vector<OptimizerSlot>& slots, const AdamParams& p, const UpdateNumbers& now) {
+  const auto step_piece = [&](const OptimizerSlot& s, double lr, const Pointers& at, std::int64_t n) {
+    const double correction1 = 1.0 - std::pow(p.beta1, count_of(now));
+    const double correction2 = 1.0 - std::pow(p.beta2, count_of(now));
+    const cpu::AdamStep step{.rate = rounded(lr / correction1),
                              .l2 = p.decoupled ? 0.0f : rounded(s.weight_decay),
-                             .shrink = p.decoupled ? rounded(1.0 - s.lr * s.weight_decay) : 1.0f,
+                             .shrink = p.decoupled ? rounded(1.0 - lr * s.weight_decay) : 1.0f,
                              .beta1 = rounded(p.beta1),
                              .rest1 = rounded(1.0 - p.beta1),
                              .beta2 = rounded(p.beta2),
@@ -93,19 +101,24 @@ void CpuBackend::do_adam_(const std::vector<OptimizerSlot>& slots, const AdamPar
                              .root_scale = rounded(1.0 / std::sqrt(correction2)),
                              .eps = rounded(p.eps)};
     cpu::adam_step(step, at.w, at.g, at.m, at.v, n);
-  });
+  };
+  update("adam_", slots, true, true, now, step_piece);
 }
 
-void CpuBackend::do_rmsprop_(const std::vector<OptimizerSlot>& slots, const RmspropParams& p) {
-  update("rmsprop_", slots, p.momentum != 0.0, true, [&](const OptimizerSlot& s, const Pointers& at, std::int64_t n) {
-    const cpu::RmspropStep step{rounded(s.lr),           rounded(s.weight_decay), rounded(p.alpha),
+void CpuBackend::do_rmsprop_(const std::vector<OptimizerSlot>& slots, const RmspropParams& p,
+                             const UpdateNumbers& now) {
+  const auto step_piece = [&](const OptimizerSlot& s, double lr, const Pointers& at, std::int64_t n) {
+    const cpu::RmspropStep step{rounded(lr),             rounded(s.weight_decay), rounded(p.alpha),
                                 rounded(1.0 - p.alpha), rounded(p.eps),          rounded(p.momentum)};
     cpu::rmsprop_step(step, at.w, at.g, at.m, at.v, n);
-  });
+  };
+  update("rmsprop_", slots, p.momentum != 0.0, true, now, step_piece);
 }
 
-void CpuBackend::do_ema_(const std::vector<Tensor>& averages, const std::vector<Tensor>& values, double decay) {
-  check_ema(averages, values);
+void CpuBackend::do_ema_(const std::vector<Tensor>& averages, const std::vector<Tensor>& values, double decay,
+                         const Tensor& norm) {
+  check_ema(averages, values, norm);
+  if (held_back(norm)) return;
   std::vector<std::int64_t> sizes;
   std::vector<Tensor> plain_values;
   for (std::size_t i = 0; i < averages.size(); ++i) {
@@ -115,14 +128,19 @@ void CpuBackend::do_ema_(const std::vector<Tensor>& averages, const std::vector<
     plain_values.push_back(cpu::plain(values[i]));
   }
   for_each_piece(sizes, [&](std::size_t i, std::int64_t first, std::int64_t n) {
-    cpu::ema_step(averages[i].data<float>() + first, plain_values[i].data<float>() + first, rounded(decay),
-                  rounded(1.0 - decay), n);
+    float* average = averages[i].data<float>() + first;
+    const float* value = plain_values[i].data<float>() + first;
+    if (decay == 0.0)
+      std::copy_n(value, n, average);
+    else
+      cpu::ema_step(average, value, rounded(decay), rounded(1.0 - decay), n);
   });
   for (const Tensor& t : averages) cpu::mark_written(t);
 }
 
-Tensor CpuBackend::do_clip_grad_norm_(const std::vector<Tensor>& grads, double max_norm, double factor) {
-  if (grads.empty()) throw UsageError("clip_grad_norm_: no gradients");
+Tensor CpuBackend::do_clip_grad_norm_(const std::vector<Tensor>& grads, double max_norm,
+                                    const Tensor& loss_scale) {
+  check_clip(grads, loss_scale);
   // Chunks of fixed size, added in order: the norm does not depend on the number of threads.
   constexpr std::int64_t chunk = 1 << 15;
   struct Chunk {
@@ -143,6 +161,7 @@ Tensor CpuBackend::do_clip_grad_norm_(const std::vector<Tensor>& grads, double m
   });
   double sum = 0.0;
   for (const double s : squares) sum += s;
+  double factor = loss_scale.defined() ? 1.0 / static_cast<double>(*loss_scale.data<float>()) : 1.0;
   const double norm = factor * std::sqrt(sum), share = max_norm / (norm + 1e-6);
   if (share < 1.0) factor *= share;
   if (factor != 1.0) {

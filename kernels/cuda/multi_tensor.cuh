@@ -20,7 +20,8 @@ struct MultiTensorRow {
   T *m, *v;
   std::int64_t n;
   std::int64_t first_piece;  ///< number of pieces of the rows before
-  float rate, decay;
+  double lr_mult;
+  float decay;
 };
 
 /// The piece of block `piece`: its row (by bisection, the same for all threads) and first element.

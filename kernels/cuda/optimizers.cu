@@ -9,10 +9,17 @@
 namespace engine::ENGINE_CUDA_NS {
 
 // ---- the formulas: one element of the weight w, its gradient g and its state -------------------------------------
+// in_update(count) is the formula of that update.
 
 struct SgdStep {
   float momentum, gradient_share;  // gradient_share = 1 - dampening
-  int nesterov, first;
+  int nesterov;
+  int first = 0;
+  __device__ __forceinline__ SgdStep in_update(float count) const {
+    SgdStep s = *this;
+    s.first = count == 1.0f;
+    return s;
+  }
   __device__ __forceinline__ void operator()(float& w, float g, float& m, float&, float rate, float decay) const {
     const float d = fmaf(decay, w, g);
     float update = d;
@@ -26,11 +33,17 @@ struct SgdStep {
 };
 
 struct AdamStep {
-  float correction1;  // 1 / (1 - beta1^step)
-  float beta1, rest1, beta2, rest2;
-  float root_scale;  // 1 / sqrt(1 - beta2^step)
-  float eps;
+  float beta1, rest1, log_beta1, beta2, rest2, log_beta2, eps;
   int decoupled;
+  float correction1 = 1;  // 1 / (1 - beta1^count)
+  float root_scale = 1;   // 1 / sqrt(1 - beta2^count)
+  // beta^count is so near to 1 at first that nothing would be left of the difference in float.
+  __device__ __forceinline__ AdamStep in_update(float count) const {
+    AdamStep s = *this;
+    s.correction1 = 1.0f / -expm1f(count * log_beta1);
+    s.root_scale = 1.0f / sqrtf(-expm1f(count * log_beta2));
+    return s;
+  }
   __device__ __forceinline__ void operator()(float& w, float g, float& m, float& v, float rate, float decay) const {
     const float d = decoupled ? g : fmaf(decay, w, g);
     m = fmaf(beta1, m, rest1 * d);
@@ -43,6 +56,7 @@ struct AdamStep {
 
 struct RmspropStep {
   float alpha, rest, eps, momentum;
+  __device__ __forceinline__ RmspropStep in_update(float) const { return *this; }
   __device__ __forceinline__ void operator()(float& w, float g, float& m, float& v, float rate, float decay) const {
     const float d = fmaf(decay, w, g);
     v = fmaf(alpha, v, rest * d * d);
@@ -55,8 +69,9 @@ struct RmspropStep {
 // The average is the parameter, the value the gradient.
 struct EmaStep {
   float keep, rest;
+  __device__ __forceinline__ EmaStep in_update(float) const { return *this; }
   __device__ __forceinline__ void operator()(float& w, float g, float&, float&, float, float) const {
-    w = fmaf(keep, w, rest * g);
+    w = keep == 0.0f ? g : fmaf(keep, w, rest * g);  // 0 * NaN would stay NaN
   }
 };
 
@@ -70,7 +85,7 @@ __device__ __forceinline__ bool rows_are_aligned(const MultiTensorRow<T>& r) {
 }
 
 template <int V, class T, class Step>
-__device__ __forceinline__ void step_vector(const MultiTensorRow<T>& r, std::int64_t i, const Step& step) {
+__device__ __forceinline__ void step_vector(const MultiTensorRow<T>& r, std::int64_t i, const Step& step, float rate) {
   Vec<T, V> w = load<V>(r.param, i), m{}, v{};
   const Vec<T, V> g = load<V>(r.grad, i);
   if (r.m) m = load<V>(r.m, i);
@@ -78,7 +93,7 @@ __device__ __forceinline__ void step_vector(const MultiTensorRow<T>& r, std::int
 #pragma unroll
   for (int k = 0; k < V; ++k) {
     float weight = number(w.v[k]), first = number(m.v[k]), second = number(v.v[k]);
-    step(weight, number(g.v[k]), first, second, r.rate, r.decay);
+    step(weight, number(g.v[k]), first, second, rate, r.decay);
     w.v[k] = stored<T>(weight);
     m.v[k] = stored<T>(first);
     v.v[k] = stored<T>(second);
@@ -90,25 +105,32 @@ __device__ __forceinline__ void step_vector(const MultiTensorRow<T>& r, std::int
 
 template <class T, class Step>
 __global__ void __launch_bounds__(piece_threads)
-    multi_tensor_step_kernel(const MultiTensorRow<T>* __restrict__ table, int rows, Step step) {
+    multi_tensor_step_kernel(const MultiTensorRow<T>* __restrict__ table, int rows, Step formula,
+                             const double* __restrict__ lr_and_count, const float* __restrict__ norm) {
+  if (norm && !isfinite(*norm)) return;
   constexpr int vector = static_cast<int>(16 / sizeof(T));
+  const Step step = lr_and_count ? formula.in_update(static_cast<float>(lr_and_count[1])) : formula;
   std::int64_t begin = 0;
   const MultiTensorRow<T> r = row_of_piece(table, rows, static_cast<std::int64_t>(blockIdx.x), begin);
+  const float rate = lr_and_count ? static_cast<float>(r.lr_mult * lr_and_count[0]) : 0.0f;
   const std::int64_t end = min(begin + piece_size, r.n);
   const std::int64_t whole = rows_are_aligned(r) ? end / vector * vector : begin;
   for (std::int64_t i = begin / vector + threadIdx.x; i * vector < whole; i += piece_threads)
-    step_vector<vector>(r, i, step);
-  for (std::int64_t i = whole + threadIdx.x; i < end; i += piece_threads) step_vector<1>(r, i, step);
+    step_vector<vector>(r, i, step, rate);
+  for (std::int64_t i = whole + threadIdx.x; i < end; i += piece_threads) step_vector<1>(r, i, step, rate);
 }
 
 template <class T, class Step>
-static void launch_step(Context& c, const PieceTable<MultiTensorRow<T>>& table, const Step& step, int arrays_moved, double flops) {
+static void launch_step(Context& c, const PieceTable<MultiTensorRow<T>>& table, const Step& step, int arrays_moved, double flops,
+                        const UpdateNumbers& now) {
   if (table.empty()) return;
   const Tensor rows = table.upload(c);
   const double n = static_cast<double>(table.elements());
   launch<multi_tensor_step_kernel<T, Step>>(c, {static_cast<unsigned>(table.pieces()), piece_threads},
                                             {n * arrays_moved * sizeof(T), n * flops},
-                                            pointer<const MultiTensorRow<T>>(rows), table.rows(), step);
+                                            pointer<const MultiTensorRow<T>>(rows), table.rows(), step,
+                                            pointer<const double>(now.lr_and_count),
+                                            pointer<const float>(now.norm));
 }
 
 static void check_type(std::string_view op, const Tensor& t, DType dtype) {
@@ -123,8 +145,8 @@ static void check_state(std::string_view op, const Tensor& state, const Tensor& 
 // `moved`: arrays read or written once each.
 template <class Step>
 static void update(Context& c, std::string_view op, const std::vector<OptimizerSlot>& slots, bool uses_m, bool uses_v,
-                   const Step& step, double flops) {
-  check_slots(op, slots, uses_m, uses_v);
+                   const UpdateNumbers& now, const Step& step, double flops) {
+  check_update(op, slots, uses_m, uses_v, now);
   if (slots.empty()) return;
   with_floating(op, slots[0].param, [&](auto sample) {
     using T = decltype(sample);
@@ -136,10 +158,10 @@ static void update(Context& c, std::string_view op, const std::vector<OptimizerS
       if (uses_v) check_state(op, s.v, s.param);
       check_state(op, grads.emplace_back(in_layout_of(c, s.grad, s.param)), s.param);
       table.add({pointer<T>(s.param), pointer<const T>(grads.back()), uses_m ? pointer<T>(s.m) : nullptr,
-                 uses_v ? pointer<T>(s.v) : nullptr, s.param.numel(), 0, static_cast<float>(s.lr),
+                 uses_v ? pointer<T>(s.v) : nullptr, s.param.numel(), 0, s.lr_mult,
                  static_cast<float>(s.weight_decay)});
     }
-    launch_step(c, table, step, 3 + 2 * uses_m + 2 * uses_v, flops);
+    launch_step(c, table, step, 3 + 2 * uses_m + 2 * uses_v, flops, now);
   });
   for (const OptimizerSlot& s : slots) {
     mark_written(s.param);
@@ -150,32 +172,32 @@ static void update(Context& c, std::string_view op, const std::vector<OptimizerS
 
 static float rounded(double v) { return static_cast<float>(v); }
 
-void sgd_(Context& c, const std::vector<OptimizerSlot>& slots, const SgdParams& p) {
-  const SgdStep step{rounded(p.momentum), rounded(1.0 - p.dampening), p.nesterov, p.first_step};
-  update(c, "sgd_", slots, p.momentum != 0.0, false, step, 8);
+void sgd_(Context& c, const std::vector<OptimizerSlot>& slots, const SgdParams& p, const UpdateNumbers& now) {
+  const SgdStep step{rounded(p.momentum), rounded(1.0 - p.dampening), p.nesterov};
+  update(c, "sgd_", slots, p.momentum != 0.0, false, now, step, 8);
 }
 
-void adam_(Context& c, const std::vector<OptimizerSlot>& slots, const AdamParams& p) {
-  const double correction1 = 1.0 - std::pow(p.beta1, static_cast<double>(p.step));
-  const double correction2 = 1.0 - std::pow(p.beta2, static_cast<double>(p.step));
-  const AdamStep step{.correction1 = rounded(1.0 / correction1),
-                      .beta1 = rounded(p.beta1),
+void adam_(Context& c, const std::vector<OptimizerSlot>& slots, const AdamParams& p, const UpdateNumbers& now) {
+  const AdamStep step{.beta1 = rounded(p.beta1),
                       .rest1 = rounded(1.0 - p.beta1),
+                      .log_beta1 = rounded(std::log(p.beta1)),
                       .beta2 = rounded(p.beta2),
                       .rest2 = rounded(1.0 - p.beta2),
-                      .root_scale = rounded(1.0 / std::sqrt(correction2)),
+                      .log_beta2 = rounded(std::log(p.beta2)),
                       .eps = rounded(p.eps),
                       .decoupled = p.decoupled};
-  update(c, "adam_", slots, true, true, step, 16);
+  update(c, "adam_", slots, true, true, now, step, 16);
 }
 
-void rmsprop_(Context& c, const std::vector<OptimizerSlot>& slots, const RmspropParams& p) {
+void rmsprop_(Context& c, const std::vector<OptimizerSlot>& slots, const RmspropParams& p,
+              const UpdateNumbers& now) {
   const RmspropStep step{rounded(p.alpha), rounded(1.0 - p.alpha), rounded(p.eps), rounded(p.momentum)};
-  update(c, "rmsprop_", slots, p.momentum != 0.0, true, step, 12);
+  update(c, "rmsprop_", slots, p.momentum != 0.0, true, now, step, 12);
 }
 
-void ema_(Context& c, const std::vector<Tensor>& averages, const std::vector<Tensor>& values, double decay) {
-  check_ema(averages, values);
+void ema_(Context& c, const std::vector<Tensor>& averages, const std::vector<Tensor>& values, double decay,
+          const Tensor& norm) {
+  check_ema(averages, values, norm);
   if (averages.empty()) return;
   with_floating("ema_", averages[0], [&](auto sample) {
     using T = decltype(sample);
@@ -186,7 +208,7 @@ void ema_(Context& c, const std::vector<Tensor>& averages, const std::vector<Ten
       check_state("ema_", added.emplace_back(in_layout_of(c, values[i], averages[i])), averages[i]);
       table.add({pointer<T>(averages[i]), pointer<const T>(added.back()), nullptr, nullptr, averages[i].numel(), 0, 0, 0});
     }
-    launch_step(c, table, EmaStep{rounded(decay), rounded(1.0 - decay)}, 3, 3);
+    launch_step(c, table, EmaStep{rounded(decay), rounded(1.0 - decay)}, 3, 3, {{}, norm});
   });
   for (const Tensor& t : averages) mark_written(t);
 }
@@ -220,8 +242,8 @@ __global__ void __launch_bounds__(piece_threads)
 // One block adds the pieces' sums in a fixed order; norm and factor stay on the device.
 template <class T>
 __global__ void __launch_bounds__(piece_threads)
-    norm_kernel(const double* __restrict__ sums, std::int64_t pieces, double max_norm, double scale,
-                T* __restrict__ norm, float* __restrict__ factor) {
+    norm_kernel(const double* __restrict__ sums, std::int64_t pieces, double max_norm,
+                const float* __restrict__ loss_scale, T* __restrict__ norm, float* __restrict__ factor) {
   SHARED(double, partial, [piece_threads]);
   double sum = 0.0;
 #pragma unroll 4
@@ -233,6 +255,7 @@ __global__ void __launch_bounds__(piece_threads)
     __syncthreads();
   }
   if (threadIdx.x == 0) {
+    const double scale = loss_scale ? 1.0 / static_cast<double>(*loss_scale) : 1.0;
     const double length = scale * sqrt(partial[0]), share = max_norm / (length + 1e-6);
     *norm = stored<T>(static_cast<float>(length));
     // NaN compares false: gradients that are broken stay as they are, for the watch to see.
@@ -252,8 +275,8 @@ __global__ void __launch_bounds__(piece_threads)
     r.param[i] = stored<T>(number(r.param[i]) * by);
 }
 
-Tensor clip_grad_norm_(Context& c, const std::vector<Tensor>& grads, double max_norm, double scale) {
-  if (grads.empty()) throw UsageError("clip_grad_norm_: no gradients");
+Tensor clip_grad_norm_(Context& c, const std::vector<Tensor>& grads, double max_norm, const Tensor& loss_scale) {
+  check_clip(grads, loss_scale);
   Tensor norm = empty(c, {}, grads[0].dtype());
   with_floating("clip_grad_norm_", grads[0], [&](auto sample) {
     using T = decltype(sample);
@@ -271,8 +294,9 @@ Tensor clip_grad_norm_(Context& c, const std::vector<Tensor>& grads, double max_
     if (!table.empty())
       launch<sum_of_squares_kernel<T>>(c, pieces, {bytes, 2 * n}, device_rows, table.rows(), pointer<double>(sums));
     launch<norm_kernel<T>>(c, {1u, piece_threads}, {static_cast<double>(sums.bytes()), 0}, pointer<const double>(sums),
-                           table.pieces(), max_norm, scale, pointer<T>(norm), pointer<float>(factor));
-    if (!table.empty() && (std::isfinite(max_norm) || scale != 1.0)) {
+                           table.pieces(), max_norm, pointer<const float>(loss_scale), pointer<T>(norm),
+                           pointer<float>(factor));
+    if (!table.empty() && (std::isfinite(max_norm) || loss_scale.defined())) {
       launch<scale_all_kernel<T>>(c, pieces, {2 * bytes, n}, device_rows, table.rows(), pointer<const float>(factor));
       for (const Tensor& g : grads) mark_written(g);
     }

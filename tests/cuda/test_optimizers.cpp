@@ -17,7 +17,7 @@ std::vector<OptimizerSlot> slots(DType type) {
     slot.m = test::normal(s, type, seed++, 0.5);
     // Second moments are positive.
     slot.v = reference().mul(slot.m, slot.m);
-    slot.lr = 0.01 * static_cast<double>(out.size() + 1);
+    slot.lr_mult = static_cast<double>(out.size() + 1);
     slot.weight_decay = out.size() % 2 ? 0.1 : 0.0;
     out.push_back(slot);
   }
@@ -35,17 +35,22 @@ std::vector<OptimizerSlot> slots_on_device(const std::vector<OptimizerSlot>& fro
   return out;
 }
 
-// f(backend or device, slots) updates in place; both must agree in every array the operation uses.
+UpdateNumbers now(Device device, std::int64_t count, double norm = 1.0) {
+  return update_numbers(0.01, count, device, full({}, norm, DType::f32, device));
+}
+
+// f(slots, numbers) updates in place; both must agree in every array the operation uses.
 template <class OnDevice, class OnReference>
-void check_step(bool uses_m, bool uses_v, OnDevice&& step, OnReference&& truth) {
+void check_step(bool uses_m, bool uses_v, std::int64_t count, OnDevice&& step, OnReference&& truth) {
+  test::device::register_cuda_backend();
   for (const auto& [type, last] : {std::pair(DType::f32, false), std::pair(DType::f32, true), std::pair(DType::f16, false),
                                    std::pair(DType::bf16, true)}) {
     CAPTURE(name_of(type));
     CAPTURE(last);
     const std::vector<OptimizerSlot> expected = slots(type), found = slots_on_device(slots(type), last);
     const std::uint64_t version = found[0].param.storage()->version;
-    step(found);
-    truth(expected);
+    step(found, now(context().device(), count));
+    truth(expected, now(Device::reference, count));
     CHECK(found[0].param.storage()->version > version);
     for (std::size_t i = 0; i < expected.size(); ++i) {
       CAPTURE(i);
@@ -58,43 +63,46 @@ void check_step(bool uses_m, bool uses_v, OnDevice&& step, OnReference&& truth) 
 
 }  // namespace
 
-TEST_CASE("sgd_ equals the reference: plain, momentum, Nesterov, dampening, first step") {
-  for (const SgdParams& p : {SgdParams{}, SgdParams{0.9, 0.0, false, false}, SgdParams{0.9, 0.0, true, false},
-                             SgdParams{0.9, 0.3, false, false}, SgdParams{0.9, 0.3, false, true}}) {
-    CAPTURE(p.momentum);
-    CAPTURE(p.nesterov);
-    CAPTURE(p.first_step);
-    check_step(p.momentum != 0.0, false, [&](const auto& s) { device::sgd_(context(), s, p); },
-               [&](const auto& s) { reference().sgd_(s, p); });
-  }
+TEST_CASE("sgd_ equals the reference: plain, momentum, Nesterov, dampening, first update") {
+  for (const SgdParams& p : {SgdParams{}, SgdParams{0.9, 0.0, false}, SgdParams{0.9, 0.0, true}, SgdParams{0.9, 0.3, false}})
+    for (const std::int64_t count : {1, 2}) {
+      CAPTURE(p.momentum);
+      CAPTURE(p.nesterov);
+      CAPTURE(count);
+      check_step(p.momentum != 0.0, false, count, [&](const auto& s, const auto& n) { device::sgd_(context(), s, p, n); },
+                 [&](const auto& s, const auto& n) { reference().sgd_(s, p, n); });
+    }
 }
 
 TEST_CASE("State in another layout than its parameter is refused") {
+  test::device::register_cuda_backend();
   for (const bool last : {false, true}) {
     std::vector<OptimizerSlot> s = slots_on_device(slots(DType::f32), last);
     s[4].m = test::on_device(test::normal({19, 3, 3, 3}, DType::f32, 1), !last);
-    CHECK_THROWS_WITH_AS(device::sgd_(context(), s, {0.9, 0.0, false, false}), doctest::Contains("another layout"), UsageError);
+    CHECK_THROWS_WITH_AS(device::sgd_(context(), s, {0.9, 0.0, false}, now(context().device(), 2)),
+                         doctest::Contains("another layout"), UsageError);
   }
 }
 
-TEST_CASE("The first step of sgd_ does not read its buffer") {
+TEST_CASE("The first update of sgd_ does not read its buffer") {
+  test::device::register_cuda_backend();
   std::vector<OptimizerSlot> s = slots(DType::f32);
   for (OptimizerSlot& slot : s) reference().fill_(slot.m, std::numeric_limits<double>::quiet_NaN());
   const std::vector<OptimizerSlot> found = slots_on_device(s);
-  device::sgd_(context(), found, {0.9, 0.0, false, true});
+  device::sgd_(context(), found, {0.9, 0.0, false}, now(context().device(), 1));
   for (const OptimizerSlot& slot : found) CHECK(!reference().has_nonfinite(to_reference(slot.param)));
 }
 
 TEST_CASE("adam_ equals the reference, coupled and decoupled, early and late") {
   for (const bool decoupled : {false, true})
-    for (const std::int64_t step : {1, 1000})
+    for (const std::int64_t count : {1, 1000})
       for (const double eps : {1e-8, 0.1}) {  // a small one would not show where it is added
-        const AdamParams p{0.9, 0.999, eps, step, decoupled};
+        const AdamParams p{0.9, 0.999, eps, decoupled};
         CAPTURE(decoupled);
-        CAPTURE(step);
+        CAPTURE(count);
         CAPTURE(eps);
-        check_step(true, true, [&](const auto& s) { device::adam_(context(), s, p); },
-                   [&](const auto& s) { reference().adam_(s, p); });
+        check_step(true, true, count, [&](const auto& s, const auto& n) { device::adam_(context(), s, p, n); },
+                   [&](const auto& s, const auto& n) { reference().adam_(s, p, n); });
       }
 }
 
@@ -104,9 +112,26 @@ TEST_CASE("rmsprop_ equals the reference with and without momentum") {
       const RmspropParams p{0.99, eps, momentum};
       CAPTURE(momentum);
       CAPTURE(eps);
-      check_step(momentum != 0.0, true, [&](const auto& s) { device::rmsprop_(context(), s, p); },
-                 [&](const auto& s) { reference().rmsprop_(s, p); });
+      check_step(momentum != 0.0, true, 3, [&](const auto& s, const auto& n) { device::rmsprop_(context(), s, p, n); },
+                 [&](const auto& s, const auto& n) { reference().rmsprop_(s, p, n); });
     }
+}
+
+TEST_CASE("Where the norm is not finite an update changes nothing") {
+  test::device::register_cuda_backend();
+  for (const double norm : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    const std::vector<OptimizerSlot> before = slots(DType::f32), found = slots_on_device(before);
+    const UpdateNumbers numbers = now(context().device(), 3, norm);
+    device::sgd_(context(), found, {0.9, 0.0, false}, numbers);
+    device::adam_(context(), found, {}, numbers);
+    device::rmsprop_(context(), found, {0.99, 1e-8, 0.9}, numbers);
+    for (const OptimizerSlot& s : found) device::ema_(context(), {s.param}, {s.grad}, 0.5, numbers.norm);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      CHECK(to_vector<float>(to_reference(found[i].param)) == to_vector<float>(before[i].param));
+      CHECK(to_vector<float>(to_reference(found[i].m)) == to_vector<float>(before[i].m));
+      CHECK(to_vector<float>(to_reference(found[i].v)) == to_vector<float>(before[i].v));
+    }
+  }
 }
 
 TEST_CASE("ema_ equals the reference") {
@@ -119,36 +144,44 @@ TEST_CASE("ema_ equals the reference") {
       found.push_back(test::on_device(s.param));
       device_values.push_back(test::on_device(s.grad, device::has_channels_last(s.grad.shape())));
     }
-    device::ema_(context(), found, device_values, 0.99);
-    reference().ema_(averages, values, 0.99);
+    device::ema_(context(), found, device_values, 0.99, {});
+    reference().ema_(averages, values, 0.99, {});
     for (std::size_t i = 0; i < found.size(); ++i) check_close(found[i], averages[i]);
+    // Whatever an average held.
+    test::device::register_cuda_backend();
+    for (const Tensor& t : found) backend_of(context().device()).fill_(t, std::numeric_limits<double>::quiet_NaN());
+    device::ema_(context(), found, device_values, 0.0, {});
+    for (std::size_t i = 0; i < found.size(); ++i)
+      CHECK(to_vector<float>(to_reference(found[i])) == to_vector<float>(values[i]));
   }
 }
 
 TEST_CASE("clip_grad_norm_ measures, and scales where the norm is too long") {
   for (const DType type : test::floating)
-    for (const auto& [limit, factor] : {std::pair{std::numeric_limits<double>::infinity(), 1.0}, {1e6, 1.0}, {1.0, 1.0},
-                                        {0.01, 1.0}, {std::numeric_limits<double>::infinity(), 0.125}, {1.0, 0.5}}) {
+    for (const auto& [limit, scale] : {std::pair{std::numeric_limits<double>::infinity(), 1.0}, {1e6, 1.0}, {1.0, 1.0},
+                                       {0.01, 1.0}, {std::numeric_limits<double>::infinity(), 8.0}, {1.0, 2.0}}) {
       CAPTURE(name_of(type));
-      CAPTURE(factor);
+      CAPTURE(scale);
       CAPTURE(limit);
       std::vector<Tensor> expected, found;
       for (const OptimizerSlot& s : slots(type)) {
         expected.push_back(s.grad);
         found.push_back(test::on_device(s.grad, device::has_channels_last(s.grad.shape())));
       }
-      check_close(device::clip_grad_norm_(context(), found, limit, factor),
-                  reference().clip_grad_norm_(expected, limit, factor));
+      test::device::register_cuda_backend();
+      const auto loss_scale = [&, scale = scale](Device on) { return scale == 1.0 ? Tensor{} : full({}, scale, DType::f32, on); };
+      check_close(device::clip_grad_norm_(context(), found, limit, loss_scale(context().device())),
+                  reference().clip_grad_norm_(expected, limit, loss_scale(Device::reference)));
       for (std::size_t i = 0; i < found.size(); ++i) check_close(found[i], expected[i]);
     }
-  CHECK_THROWS_AS(device::clip_grad_norm_(context(), {}, 1.0, 1.0), UsageError);
+  CHECK_THROWS_AS(device::clip_grad_norm_(context(), {}, 1.0, {}), UsageError);
 }
 
 TEST_CASE("A broken gradient shows in the norm and is not hidden by clipping") {
   std::vector<double> v(3000, 1.0);
   v[2500] = std::numeric_limits<double>::quiet_NaN();
   const Tensor g = test::on_device(from_vector(v, {3000}, Device::reference, DType::f32));
-  CHECK(std::isnan(to_vector<double>(to_reference(device::clip_grad_norm_(context(), {g}, 1.0, 1.0)))[0]));
+  CHECK(std::isnan(to_vector<double>(to_reference(device::clip_grad_norm_(context(), {g}, 1.0, {})))[0]));
   const auto left = to_vector<double>(to_reference(g));
   CHECK(std::isnan(left[2500]));
   CHECK(left[0] == 1.0);
@@ -157,8 +190,8 @@ TEST_CASE("A broken gradient shows in the norm and is not hidden by clipping") {
 TEST_CASE("Optimisers refuse shapes and types that do not fit") {
   std::vector<OptimizerSlot> s = slots_on_device(slots(DType::f32));
   s[1].grad = s[2].grad;
-  CHECK_THROWS_AS(device::sgd_(context(), s, {}), UsageError);
+  CHECK_THROWS_AS(device::sgd_(context(), s, {}, now(context().device(), 1)), UsageError);
   s = slots_on_device(slots(DType::f32));
   s[3].param = slots_on_device(slots(DType::f16))[3].param;
-  CHECK_THROWS_AS(device::adam_(context(), s, {}), UsageError);
+  CHECK_THROWS_AS(device::adam_(context(), s, {}, now(context().device(), 1)), UsageError);
 }

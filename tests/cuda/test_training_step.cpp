@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -66,7 +67,7 @@ Step train(const Network& network, Start start, Device on, DType precision, doub
     const Variable scores = cast((*model)(Variable(x)), DType::f32);
     const Variable loss = softmax_cross_entropy(scores, from_vector(classes, {n}, on), {}, {});
     tape.backward(loss, full(loss.shape(), loss_scale, DType::f32, on));
-    scale_grads(model->parameters(), 1.0 / loss_scale);
+    clip_grad_norm(model->parameters(), std::numeric_limits<double>::infinity(), full({}, loss_scale, DType::f32, on));
     if (i == 0) {
       out.loss = scalar_value(loss.value());
       for (const nn::Parameter* p : model->parameters()) out.gradients[p->name] = to_vector<double>(p->variable.grad());

@@ -212,14 +212,14 @@ void optimizer(Case& c, OptimizerKind kind) {
 void clipping(Case& c) {
   std::vector<Tensor> grads;
   for (int i = 0; c.has(("g" + std::to_string(i)).c_str()); ++i) grads.push_back(c.tensor("g" + std::to_string(i)));
-  c.output("norm", backend_of(grads[0]).clip_grad_norm_(grads, c.attrs().at("max_norm").get<double>(), 1.0));
+  c.output("norm", backend_of(grads[0]).clip_grad_norm_(grads, c.attrs().at("max_norm").get<double>(), {}));
   for (std::size_t i = 0; i < grads.size(); ++i) c.output("clipped" + std::to_string(i), grads[i]);
 }
 
 void moving_average(Case& c) {
   const Tensor average = c.tensor("w0");
   for (int i = 1; c.has(("w" + std::to_string(i)).c_str()); ++i) {
-    backend_of(average).ema_({average}, {c.tensor("w" + std::to_string(i))}, c.attrs().at("decay").get<double>());
+    backend_of(average).ema_({average}, {c.tensor("w" + std::to_string(i))}, c.attrs().at("decay").get<double>(), {});
     c.output("ema" + std::to_string(i), average);
   }
 }

@@ -15,8 +15,9 @@ struct Bench {
   Tensor labels(const Shape& shape) const { return full(shape, 1.0, DType::i64, backend.device()); }
   DType type() const { return backend.device() == Device::reference ? DType::f64 : DType::f32; }
   OptimizerSlot slot(const Shape& grad, const Shape& m, const Shape& v) const {
-    return {t({3}), t(grad), t(m), t(v), 0.1, 0.0};
+    return {t({3}), t(grad), t(m), t(v)};
   }
+  UpdateNumbers numbers(Tensor norm = {}) const { return update_numbers(0.1, 2, backend.device(), std::move(norm)); }
 };
 
 struct Wrong {
@@ -385,30 +386,35 @@ std::vector<Wrong> losses() {
 
 std::vector<Wrong> optimizers() {
   return {
-      {"sgd_", [](Backend& b, const Bench& k) { b.sgd_({k.slot({4}, {3}, {3})}, {}); }},
+      {"sgd_", [](Backend& b, const Bench& k) { b.sgd_({k.slot({4}, {3}, {3})}, {}, k.numbers()); }},
       {"sgd_",
        [](Backend& b, const Bench& k) {
-         b.sgd_({k.slot({3}, {4}, {3})}, {0.9, 0.0, false, false});
+         b.sgd_({k.slot({3}, {4}, {3})}, {0.9, 0.0, false}, k.numbers());
        }},
       {"sgd_",
        [](Backend& b, const Bench& k) {
-         b.sgd_({{k.t({3}), {}, {}, {}, 0.1, 0.0}}, {});
+         b.sgd_({{k.t({3}), {}, {}, {}}}, {}, k.numbers());
+       }},
+      {"sgd_", [](Backend& b, const Bench& k) { b.sgd_({k.slot({3}, {3}, {3})}, {}, {}); }},
+      {"sgd_", [](Backend& b, const Bench& k) { b.sgd_({k.slot({3}, {3}, {3})}, {}, {k.t({2, 1}), {}}); }},
+      {"sgd_", [](Backend& b, const Bench& k) { b.sgd_({k.slot({3}, {3}, {3})}, {}, k.numbers(k.t({2}))); }},
+      {"adam_",
+       [](Backend& b, const Bench& k) {
+         b.adam_({k.slot({3}, {3}, {1, 3})}, {}, k.numbers());
        }},
       {"adam_",
        [](Backend& b, const Bench& k) {
-         b.adam_({k.slot({3}, {3}, {1, 3})}, {});
+         b.adam_({{k.t({3}), k.t({3}), {}, k.t({3})}}, {}, k.numbers());
        }},
-      {"adam_",
-       [](Backend& b, const Bench& k) {
-         b.adam_({{k.t({3}), k.t({3}), {}, k.t({3}), 0.1, 0.0}}, {});
-       }},
-      {"rmsprop_", [](Backend& b, const Bench& k) { b.rmsprop_({k.slot({3}, {3}, {2})}, {}); }},
-      {"ema_", [](Backend& b, const Bench& k) { b.ema_({k.t({3})}, {}, 0.9); }},
+      {"rmsprop_", [](Backend& b, const Bench& k) { b.rmsprop_({k.slot({3}, {3}, {2})}, {}, k.numbers()); }},
+      {"ema_", [](Backend& b, const Bench& k) { b.ema_({k.t({3})}, {}, 0.9, {}); }},
       {"ema_",
        [](Backend& b, const Bench& k) {
-         b.ema_({k.t({3})}, {k.t({1, 3})}, 0.9);
+         b.ema_({k.t({3})}, {k.t({1, 3})}, 0.9, {});
        }},
-      {"clip_grad_norm_", [](Backend& b, const Bench&) { b.clip_grad_norm_({}, 1.0, 1.0); }},
+      {"ema_", [](Backend& b, const Bench& k) { b.ema_({k.t({3})}, {k.t({3})}, 0.9, k.labels({1})); }},
+      {"clip_grad_norm_", [](Backend& b, const Bench&) { b.clip_grad_norm_({}, 1.0, {}); }},
+      {"clip_grad_norm_", [](Backend& b, const Bench& k) { b.clip_grad_norm_({k.t({3})}, 1.0, k.labels({1})); }},
   };
 }
 
@@ -475,10 +481,10 @@ TEST_CASE("An error leaves its operands as they were") {
     CHECK_THROWS_AS(b.batch_norm_train(k.t({1, 4, 1, 1}), {}, k.t({4}), k.t({4}), mean, var, {}), UsageError);
     CHECK(to_vector<double>(mean) == std::vector<double>(4, 0.5));
     const OptimizerSlot good = k.slot({3}, {3}, {3}), bad = k.slot({4}, {3}, {3});
-    CHECK_THROWS_AS(b.sgd_({good, bad}, {}), UsageError);
+    CHECK_THROWS_AS(b.sgd_({good, bad}, {}, k.numbers()), UsageError);
     CHECK(to_vector<double>(good.param) == std::vector<double>(3, 0.5));
     const Tensor average = k.t({3});
-    CHECK_THROWS_AS(b.ema_({average, k.t({2})}, {full({3}, 1.0, k.type(), device), k.t({3})}, 0.5), UsageError);
+    CHECK_THROWS_AS(b.ema_({average, k.t({2})}, {full({3}, 1.0, k.type(), device), k.t({3})}, 0.5, {}), UsageError);
     CHECK(to_vector<double>(average) == std::vector<double>(3, 0.5));
   }
 }

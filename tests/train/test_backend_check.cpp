@@ -40,15 +40,25 @@ TEST_CASE("A step is compared with the other device's: gradients that are wrong 
     tape.backward(mean);
     loss = scalar_value(mean.value());
   }
-  const StepDifference good = check.compare(*setup.model, batch, loss, 0);
+  const StepDifference good = check.compare(*setup.model, batch, loss, 1.0, 0);
   CHECK(good.loss < 1e-6);
   CHECK(good.gradients > 0.0);  // other sums
   CHECK(good.gradients < 1e-4);
   CHECK(good.within(step_tolerance(DType::f32, false)));
 
-  const StepDifference off = check.compare(*setup.model, batch, 1.1 * loss, 0);
+  const StepDifference off = check.compare(*setup.model, batch, 1.1 * loss, 1.0, 0);
   CHECK(std::abs(off.loss - 0.1) < 1e-5);
   CHECK_FALSE(off.within(step_tolerance(DType::f32, false)));
+
+  // Gradients of a scaled loss are those of the loss, times the scale.
+  for (nn::Parameter* p : setup.model->parameters())
+    if (p->variable.grad().defined())
+      p->variable.gradient()->value = backend_of(Device::cpu).scale(p->variable.grad(), 8.0);
+  CHECK(check.compare(*setup.model, batch, loss, 8.0, 0).within(step_tolerance(DType::f32, false)));
+  CHECK_FALSE(check.compare(*setup.model, batch, loss, 1.0, 0).within(step_tolerance(DType::f32, false)));
+  for (nn::Parameter* p : setup.model->parameters())
+    if (p->variable.grad().defined())
+      p->variable.gradient()->value = backend_of(Device::cpu).scale(p->variable.grad(), 0.125);
 
   // One parameter of many, by a factor.
   nn::Parameter* wrong = nullptr;
@@ -56,7 +66,7 @@ TEST_CASE("A step is compared with the other device's: gradients that are wrong 
     if (p->trainable() && p->kind == nn::ParameterKind::conv_weight) wrong = p;
   REQUIRE(wrong);
   wrong->variable.gradient()->value = backend_of(Device::cpu).scale(wrong->variable.grad(), 1.5);
-  const StepDifference scaled = check.compare(*setup.model, batch, loss, 0);
+  const StepDifference scaled = check.compare(*setup.model, batch, loss, 1.0, 0);
   CHECK(std::abs(scaled.worst - 0.5) < 1e-3);
   CHECK(scaled.worst_parameter == wrong->name);
   CHECK_FALSE(scaled.within(step_tolerance(DType::f32, false)));
@@ -71,9 +81,9 @@ TEST_CASE("A step is compared with the other device's: gradients that are wrong 
   CHECK(layer.within(step_tolerance(DType::f32, false)));
 
   wrong->variable.gradient()->value = full(wrong->variable.shape(), std::nan(""), DType::f32, Device::cpu);
-  const StepDifference nan = check.compare(*setup.model, batch, loss, 0);
+  const StepDifference nan = check.compare(*setup.model, batch, loss, 1.0, 0);
   CHECK(std::isnan(nan.worst));
   CHECK_FALSE(nan.within({1e9, 1e9}));
   wrong->variable.clear_grad();  // none has arrived
-  CHECK_FALSE(check.compare(*setup.model, batch, loss, 0).within({1e9, 1e9}));
+  CHECK_FALSE(check.compare(*setup.model, batch, loss, 1.0, 0).within({1e9, 1e9}));
 }
