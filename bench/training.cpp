@@ -1,5 +1,7 @@
 #include "bench/training.h"
 
+#include <cmath>
+
 #include "bench/away_from_corner.h"
 #include "engine/nn/init.h"
 #include "models/summary.h"
@@ -45,9 +47,10 @@ Training::Training(const StepOptions& o)
 }
 
 double Training::step() {
-  const double loss = scalar_value(step_(images_, labels_, 1.0, 0).loss);
-  optimizer_.did_step();
-  return loss;
+  const double loss_scale = images_.dtype() == DType::f16 ? 1024.0 : 1.0;
+  const TrainingStep::Result r = step_(images_, labels_, loss_scale, 0);
+  if (std::isfinite(scalar_value(r.norm))) optimizer_.did_step();
+  return scalar_value(r.loss);
 }
 
 std::vector<std::vector<double>> Training::weights() {
