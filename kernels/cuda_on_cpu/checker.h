@@ -23,7 +23,6 @@ void warp_synced(unsigned warp, unsigned mask);
 /// The running thread fences for the whole device.
 void fenced();
 void shared_arena(const char* begin, const char* end);
-void shared_cleared(const char* begin, const char* end);
 void shared_variable(const char* begin, const char* end);
 #else
 inline void launch_begins(const KernelLaunch&) {}
@@ -35,7 +34,6 @@ inline void barrier_passed() {}
 inline void warp_synced(unsigned, unsigned) {}
 inline void fenced() {}
 inline void shared_arena(const char*, const char*) {}
-inline void shared_cleared(const char*, const char*) {}
 inline void shared_variable(const char*, const char*) {}
 #endif
 

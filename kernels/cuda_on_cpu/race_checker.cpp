@@ -30,8 +30,6 @@ std::uintptr_t number(const volatile void* p) { return reinterpret_cast<std::uin
 class Checker {
  public:
   Shadow shadow;
-  std::uint32_t block = 0, epoch = 0;
-  unsigned thread = 0;
   std::uintptr_t stack_begin = 0, stack_end = 0;
 
   void begin_launch(const KernelLaunch& launch) {
@@ -39,18 +37,27 @@ class Checker {
     object_ = {};
     told_.clear();
     threads_ = launch.block.x * launch.block.y * launch.block.z;
+    phase_ = 0;
+    blocks_.clear();
     reports_.clear();
     reported_.clear();
   }
   std::string end_launch() { return fmt::format("{}", fmt::join(std::exchange(reports_, {}), "\n  ")); }
 
   void begin_block(uint3 index) {
-    block = (index.z * language::gridDim.y + index.y) * language::gridDim.x + index.x;
-    epoch = 0;
+    block_ = ++phase_;
+    blocks_.push_back({block_, (index.z * language::gridDim.y + index.y) * language::gridDim.x + index.x});
+    variables_.clear();
     fences_.assign(threads_, {});
     heard_.clear();
     clocks_.assign(std::size_t{threads_ + 31} / 32 * 32 * 32, 0);
     for (unsigned t = 0; t < threads_; ++t) clock(t, t % 32) = 1;
+  }
+  void declare(std::uintptr_t begin, std::uintptr_t end) { variables_.push_back({begin, end}); }
+  void pass_barrier() { ++phase_; }
+  void run_thread(unsigned thread) {
+    thread_ = thread;
+    now_ = {phase_, clock(thread, thread % 32), 0, static_cast<std::uint16_t>(thread)};
   }
 
   // Every lane of the mask now knows what each of them knew.
@@ -68,10 +75,9 @@ class Checker {
   // What this block did before its last barrier is told by the thread's atomic updates from here on; what others told
   // by the word that it updated last is heard.
   void fenced() {
-    Fence& f = fences_[thread];
-    f.barriers = epoch;
-    f.is_there = true;
-    if (f.updated != 0) heard_.push_back({f.updated, epoch, thread});
+    Fence& f = fences_[thread_];
+    f.phase = phase_;
+    if (f.updated != 0) heard_.push_back({f.updated, phase_, thread_});
   }
 
   void access(std::uintptr_t address, std::size_t bytes, AccessKind kind, const void* pc) {
@@ -80,13 +86,13 @@ class Checker {
     if (!(shared ? declared(address, bytes) : on_device(address, bytes, kind))) return fault(address, bytes, kind, pc);
     if (!shared && object_.end == 0) return;  // the program's own data
     if (!shared && kind == AccessKind::atomic) updated(address);
-    Access now{block, epoch, clock(thread, thread % 32), static_cast<std::uint16_t>(thread), kind == AccessKind::atomic,
-               true, pc};
+    now_.pc = static_cast<std::uint32_t>(number(pc) - number(&__executable_start));
+    now_.atomic = kind == AccessKind::atomic;
     for (std::uintptr_t a = address; a < address + bytes;) {
-      Word& word = shared ? shadow.shared(a) : shadow.global(a);
-      const std::uintptr_t end = std::min(address + bytes, a / 4 * 4 + 4);
-      if (end - a < 4) shadow.split(word, a % 2 == 0 && end % 2 == 0 ? 2 : 1);
-      for (; a < end; a += word.grain) check(word.bytes ? word.bytes[a % 4] : word.whole, now, kind, shared);
+      Page& page = shared ? shadow.shared(a) : shadow.global(a);
+      const std::uintptr_t end = std::min(address + bytes, (a / Page::bytes + 1) * Page::bytes);
+      if ((a | end) % 4 != 0) page.split((a | end) % 2 == 0 ? 1 : 0);
+      for (; a < end; a += std::uintptr_t{1} << page.log2_grain) check(page.cell(a), kind, shared);
     }
   }
 
@@ -99,10 +105,10 @@ class Checker {
       if (mask >> i & 1) f(i);
   }
 
-  bool declared(std::uintptr_t address, std::size_t bytes) {
-    for (std::uintptr_t a = address; a < address + bytes; ++a)
-      if (!shadow.is_shared(a) || !(shadow.shared(a).declared >> a % 4 & 1)) return false;
-    return true;
+  bool declared(std::uintptr_t address, std::size_t bytes) const {
+    for (const DeviceMemory::Range& v : variables_)
+      if (v.holds(address, bytes)) return true;
+    return false;
   }
 
   // Sets object_ to where the access falls; an empty one for the program's constants and the built-in variables.
@@ -113,7 +119,7 @@ class Checker {
     return kind == AccessKind::read && address >= number(&__executable_start) && address < number(&_end);
   }
 
-  void fault(std::uintptr_t address, std::size_t bytes, AccessKind kind, const void* pc) {
+  [[gnu::cold]] void fault(std::uintptr_t address, std::size_t bytes, AccessKind kind, const void* pc) {
     const std::string where = shadow.is_shared(address) ? "outside of any shared variable"
                                                         : device_memory().describe(address);
     scheduler().fail(fmt::format("{} {} bytes: {} at {}", kind == AccessKind::read ? "reads" : "writes", bytes, where,
@@ -121,88 +127,102 @@ class Checker {
   }
 
   void updated(std::uintptr_t address) {
-    Fence& f = fences_[thread];
+    Fence& f = fences_[thread_];
     f.updated = address;
-    if (f.is_there) told_[address][block] = f.barriers;
+    if (f.phase != 0) told_[address][block_] = f.phase;
+  }
+
+  struct Block {
+    std::uint32_t first_phase, number;
+  };
+  const Block& block_of(const Access& a) const {
+    return *std::prev(std::upper_bound(blocks_.begin(), blocks_.end(), a.phase,
+                                       [](std::uint32_t phase, const Block& b) { return phase < b.first_phase; }));
   }
 
   // Did this thread hear of it, by itself or before a barrier?
   bool heard(const Access& before) const {
     return std::any_of(heard_.begin(), heard_.end(), [&](const Heard& h) {
-      if (h.thread != thread && h.epoch == epoch) return false;
+      if (h.thread != thread_ && h.phase == phase_) return false;
       const auto word = told_.find(h.address);
       if (word == told_.end()) return false;
-      const auto barriers = word->second.find(before.block);
-      return barriers != word->second.end() && before.epoch < barriers->second;
+      const auto phase = word->second.find(block_of(before).first_phase);
+      return phase != word->second.end() && before.phase < phase->second;
     });
   }
 
-  bool ordered(const Access& before) {
-    if (!before.valid) return true;
-    if (before.block != block) return heard(before);
-    if (before.thread == thread || before.epoch != epoch) return true;
-    return before.thread / 32 == thread / 32 && before.clock <= clock(thread, before.thread % 32);
+  // Shared memory is another one in each block.
+  bool in_sight(const Access& before, bool shared) const { return before.phase >= (shared ? block_ : 1); }
+
+  bool ordered(const Access& before, bool shared) {
+    if (before.phase < block_) return !in_sight(before, shared) || heard(before);
+    if (before.thread == thread_ || before.phase != phase_) return true;
+    return before.thread / 32 == thread_ / 32 && before.clock <= clock(thread_, before.thread % 32);
   }
 
-  void check(Cell& cell, const Access& now, AccessKind kind, bool shared) {
+  void check(Cell& cell, AccessKind kind, bool shared) {
     const bool atomic = kind == AccessKind::atomic;
-    if (shared && kind != AccessKind::write && !cell.write.valid) uninitialised(now);
-    if (!ordered(cell.write) && !(atomic && cell.write.atomic)) race(cell.write, true, now, kind, shared);
-    if (kind == AccessKind::read) return remember(cell, now);
+    if (shared && kind != AccessKind::write && !in_sight(cell.write, true)) uninitialised();
+    if (!ordered(cell.write, shared) && !(atomic && cell.write.atomic)) race(cell.write, true, kind, shared);
+    if (kind == AccessKind::read) return remember(cell);
     for (const Access& read : cell.reads)
-      if (!ordered(read) && !(atomic && read.atomic)) race(read, read.atomic, now, kind, shared);
-    cell.write = now;
+      if (!ordered(read, shared) && !(atomic && read.atomic)) race(read, read.atomic, kind, shared);
+    cell.write = now_;
     // A plain read may race with any of several atomic updates, not only the last.
     if (atomic)
-      remember(cell, now);
+      remember(cell);
     else
       cell.reads = {};
   }
 
-  static bool same_warp(const Access& a, const Access& b) { return a.block == b.block && a.thread / 32 == b.thread / 32; }
-
-  static void remember(Cell& cell, const Access& now) {
-    const Access last = cell.reads[0];
-    if (last.valid && !same_warp(last, now)) {
+  void remember(Cell& cell) const {
+    const Access& last = cell.reads[0];
+    if (last.phase < block_ || last.thread / 32 != thread_ / 32) {
       cell.reads[2] = last;
       cell.reads[1] = {};
-    } else if (last.valid && last.thread != now.thread) {
+    } else if (last.thread != thread_) {
       cell.reads[1] = last;
     }
-    cell.reads[0] = now;
+    cell.reads[0] = now_;
   }
+
+  static const void* pc_of(const Access& a) { return &__executable_start + a.pc; }
 
   std::string name_of(const Access& a) const {
     const unsigned x = language::blockDim.x, y = language::blockDim.y, gx = language::gridDim.x, gy = language::gridDim.y;
+    const std::uint32_t block = block_of(a).number;
     return fmt::format("thread ({},{},{}) of block ({},{},{}) at {}", a.thread % x, a.thread / x % y, a.thread / x / y,
-                       a.block % gx, a.block / gx % gy, a.block / gx / gy, source_of_pc(a.pc));
+                       block % gx, block / gx % gy, block / gx / gy, source_of_pc(pc_of(a)));
   }
 
-  void race(const Access& before, bool wrote, const Access& now, AccessKind kind, bool shared) {
-    if (!reported_.emplace(before.pc, now.pc).second || reports_.size() >= most_reports) return;
+  [[gnu::cold]] void race(const Access& before, bool wrote, AccessKind kind, bool shared) {
+    if (!reported_.emplace(pc_of(before), pc_of(now_)).second || reports_.size() >= most_reports) return;
     reports_.push_back(fmt::format("race on {} memory between {}: {} by {}, {} by {}", shared ? "shared" : "global",
-                                   before.block == now.block ? "threads" : "blocks", wrote ? "write" : "read",
-                                   name_of(before), kind == AccessKind::read ? "read" : "write", name_of(now)));
+                                   before.phase >= block_ ? "threads" : "blocks", wrote ? "write" : "read",
+                                   name_of(before), kind == AccessKind::read ? "read" : "write", name_of(now_)));
   }
-  void uninitialised(const Access& now) {
-    if (!reported_.emplace(nullptr, now.pc).second || reports_.size() >= most_reports) return;
-    reports_.push_back(fmt::format("shared memory read before it was written by {}", name_of(now)));
+  [[gnu::cold]] void uninitialised() {
+    if (!reported_.emplace(nullptr, pc_of(now_)).second || reports_.size() >= most_reports) return;
+    reports_.push_back(fmt::format("shared memory read before it was written by {}", name_of(now_)));
   }
 
   struct Fence {
-    std::uint32_t barriers = 0;  // that the block had passed
-    bool is_there = false;
+    std::uint32_t phase = 0;     // when it was; 0: never
     std::uintptr_t updated = 0;  // the word last updated atomically
   };
   struct Heard {
     std::uintptr_t address;
-    std::uint32_t epoch;
+    std::uint32_t phase;
     unsigned thread;
   };
 
-  unsigned threads_ = 0;
-  std::vector<Fence> fences_;  // of each thread
-  std::vector<Heard> heard_;   // by this block
+  unsigned threads_ = 0, thread_ = 0;
+  std::uint32_t phase_ = 0, block_ = 0;  // block_: its first phase
+  Access now_;
+  std::vector<Block> blocks_;                    // in the order in which they ran
+  std::vector<DeviceMemory::Range> variables_;  // of shared memory
+  std::vector<Fence> fences_;                    // of each thread
+  std::vector<Heard> heard_;                     // by this block
   // Of each word: which blocks told how much. Blocks run one after another, so all of it was told before.
   std::unordered_map<std::uintptr_t, std::unordered_map<std::uint32_t, std::uint32_t>> told_;
   std::vector<std::uint32_t> clocks_;  // per thread, what it knows of each lane of its warp
@@ -216,56 +236,48 @@ Checker& checker() {
   return *c;
 }
 
-// The callbacks are called by host code too, before anything of ours exists.
-bool running = false;
+// While a thread of a kernel runs: the callbacks are called by host code too, before anything of ours exists.
+Checker* watching = nullptr;
 
 }  // namespace
 
 void access(const volatile void* address, std::size_t bytes, AccessKind kind, const void* pc) {
-  if (!running) return;
-  running = false;  // the checker itself may call functions that are instrumented
-  checker().access(number(address), bytes, kind, pc);
-  running = true;
+  if (!watching) return;
+  Checker& c = *std::exchange(watching, nullptr);  // which may call functions that are instrumented
+  c.access(number(address), bytes, kind, pc);
+  watching = &c;
 }
 
-void aligned_access(const volatile void* address, std::size_t bytes, AccessKind kind, const void* pc) {
-  if (!running) return;
-  if (number(address) % bytes != 0) {
-    running = false;
-    scheduler().fail(fmt::format("accesses {} bytes at the address {:#x}, which is no multiple, at {}", bytes,
-                                 number(address), source_of_pc(pc)));
-  }
-  access(address, bytes, kind, pc);
+void misaligned(const volatile void* address, std::size_t bytes, const void* pc) {
+  if (!std::exchange(watching, nullptr)) return;
+  scheduler().fail(fmt::format("accesses {} bytes at the address {:#x}, which is no multiple, at {}", bytes,
+                               number(address), source_of_pc(pc)));
 }
 
 void launch_begins(const KernelLaunch& launch) { checker().begin_launch(launch); }
 std::string launch_ends() {
-  running = false;
+  watching = nullptr;
   return checker().end_launch();
 }
 void block_begins(uint3 index) { checker().begin_block(index); }
 void thread_runs(unsigned thread, const char* stack_begin, const char* stack_end) {
   Checker& c = checker();
-  c.thread = thread;
   c.stack_begin = number(stack_begin);
   c.stack_end = number(stack_end);
-  running = true;
+  c.run_thread(thread);
+  watching = &c;
 }
-void thread_stops() { running = false; }
-void barrier_passed() { ++checker().epoch; }
+void thread_stops() { watching = nullptr; }
+void barrier_passed() { checker().pass_barrier(); }
 void fenced() {
-  if (!running) return;
-  running = false;
-  checker().fenced();
-  running = true;
+  if (!watching) return;
+  Checker& c = *std::exchange(watching, nullptr);
+  c.fenced();
+  watching = &c;
 }
 void warp_synced(unsigned warp, unsigned mask) { checker().sync_warp(warp, mask); }
 void shared_arena(const char* begin, const char* end) { checker().shadow.set_shared(number(begin), number(end)); }
-void shared_cleared(const char* begin, const char* end) { checker().shadow.clear_shared(number(begin), number(end)); }
-void shared_variable(const char* begin, const char* end) {
-  for (std::uintptr_t a = number(begin); a < number(end); ++a)
-    checker().shadow.shared(a).declared |= static_cast<std::uint8_t>(1u << a % 4);
-}
+void shared_variable(const char* begin, const char* end) { checker().declare(number(begin), number(end)); }
 
 }  // namespace engine::emulator::checker
 

@@ -17,7 +17,13 @@ enum class AccessKind : std::uint8_t { read, write, atomic };
 
 /// Called by the callbacks; does nothing while no thread of a kernel runs.
 void access(const volatile void* address, std::size_t bytes, AccessKind kind, const void* pc);
-/// As access, and the address must be a multiple of bytes, as the hardware wants it.
-void aligned_access(const volatile void* address, std::size_t bytes, AccessKind kind, const void* pc);
+/// Gives the launch up.
+void misaligned(const volatile void* address, std::size_t bytes, const void* pc);
+/// As access, and the address must be a multiple of bytes, as the hardware wants it. Inline: where bytes are known,
+/// the division is none.
+inline void aligned_access(const volatile void* address, std::size_t bytes, AccessKind kind, const void* pc) {
+  if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0) misaligned(address, bytes, pc);
+  access(address, bytes, kind, pc);
+}
 
 }  // namespace engine::emulator::checker

@@ -33,7 +33,6 @@ SharedMemory::SharedMemory() {
 
 void SharedMemory::begin_block(const KernelLaunch& launch) {
   poison(arena_, used_);
-  checker::shared_cleared(arena_, arena_ + used_);
   ++block_;
   used_ = bytes_ = 0;
   limit_ = launch.large_shared ? large_shared_limit : shared_limit;
