@@ -185,8 +185,7 @@ std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, 
       KernelTime row{c.name, config.name, variant, backward};
       if (has_times(device)) measure(row, seconds, device, once, filler);
       row.flops = config.flops + (backward ? config.backward_flops : 0.0);
-      // Backward reads the inputs and the cotangent and writes a gradient an input: about twice the forward's bytes more.
-      row.bytes = run.bytes() * (backward ? 3.0 : 1.0);
+      row.bytes = backward ? 0.0 : run.bytes();
       if (const DeclaredCost declared = declared_cost(device, once); declared.launches > 0) {
         row.bytes = declared.bytes;
         row.flops = declared.flops;

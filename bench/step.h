@@ -18,7 +18,7 @@ struct StepOptions {
   int warmup = 2;
   bool recompute = false;
   bool away_from_corner = false;  ///< start there (away_from_corner.h): steps that two devices shall agree on
-  bool record = true;  ///< run forward and backward as a recording where the device can
+  bool record = true;  ///< run the step as a recording where the device can
   Device device = Device::cpu;
   std::uint64_t seed = 42;
   DType precision = DType::f32;  ///< of activations

@@ -66,6 +66,14 @@ static std::string about_gpu() {
 #endif
 }
 
+// A library that is missing, too old or too new makes a GPU slow: nobody should have to look for that.
+static std::string who_computes(Device device) {
+  std::string text;
+  if (gpu::context_of(device))
+    for (const auto& [what, who] : backend_of(device).libraries()) text += fmt::format("\n  {}: {}", what, who);
+  return text;
+}
+
 Device open_device(const Common& c) {
   std::vector<std::string> known;
   for (int i = 0; i < device_count; ++i) known.emplace_back(name_of(static_cast<Device>(i)));
@@ -99,7 +107,8 @@ Device open_device(const Common& c) {
   register_cpu_backend();
   register_reference_backend();
   if (!c.quiet)
-    std::cerr << fmt::format("device: {}, {} threads{}\n", name, cpu_threads(), *device == Device::cpu ? about_gpu() : "");
+    std::cerr << fmt::format("device: {}, {} threads{}\n", name, cpu_threads(),
+                             *device == Device::cpu ? about_gpu() : who_computes(*device));
   return *device;
 }
 

@@ -19,10 +19,11 @@ namespace {
 constexpr const char* notes = R"(
 Warm: called again and again. Cold: caches overwritten before each call. The limit is the larger of operations over the
 speed of a large matrix product and bytes over the speed of an addition, both measured first on this machine (of a GPU's
-memory, its data sheet's); the share is that of the cold time. CUDA devices are timed by their own events, and bytes are
-those that their kernels declare: a cold time that the memory cannot do is an error, and one that the f32 units cannot
-do, too. Warm times of tensors that fit into
-a cache may beat the memory.
+memory, its data sheet's); the share is that of the cold time. On a CPU the bytes are those of operands and result, once:
+backward, whose bytes nobody has counted, has no share; nor is what an addition reaches a bound, other kernels may be a
+little above 100%. CUDA devices are timed by their own events, and bytes are those that their kernels declare: a cold time
+that the memory cannot do is an error, and one that the f32 units cannot do, too. Warm times of tensors that fit into a
+cache may beat the memory.
 
 CUDA devices show matmul, batch_norm_train and conv2d once for each step of their ladder (docs/ladder; --kernel takes
 one), and once for the library where there is one; backward follows what the device takes by itself. Each is compared
@@ -69,9 +70,10 @@ void print(const Row& r, bool timed) {
   std::cout << fmt::format("{:<22} {:<48} {:<16} {:<8} ", t.of_case, t.config, words(t.variant),
                            t.backward ? "+backw." : "forward");
   if (timed)
-    std::cout << fmt::format("{:>9.3f} {:>9.3f} {:>6.1f} {:>8.1f} {:>7.1f} {:>6.0f}\n", t.warm_seconds * 1e3,
-                             t.cold_seconds * 1e3, t.spread * 100.0, t.flops / t.warm_seconds * 1e-9,
-                             t.bytes / t.cold_seconds * 1e-9, r.share * 100.0);
+    std::cout << fmt::format("{:>9.3f} {:>9.3f} {:>6.1f} {:>8.1f} {}\n", t.warm_seconds * 1e3, t.cold_seconds * 1e3,
+                             t.spread * 100.0, t.flops / t.warm_seconds * 1e-9,
+                             t.bytes > 0 ? fmt::format("{:>7.1f} {:>6.0f}", t.bytes / t.cold_seconds * 1e-9, r.share * 100.0)
+                                         : fmt::format("{:>7} {:>6}", "-", "-"));
   else
     std::cout << fmt::format("{:>8} {:>9.2f} {:>9.3f} {:>10.1f} {:>9.3f}\n", t.launches, t.bytes * 1e-6, t.flops * 1e-9,
                              t.bytes > 0 ? t.flops / t.bytes : 0.0,

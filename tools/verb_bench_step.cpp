@@ -80,7 +80,7 @@ Action set_up_bench_step(CLI::App& app) {
   app.add_option("--warmup", o->flags.step.warmup, "Steps before the clock starts")
       ->capture_default_str()
       ->check(CLI::Range(0, 1000000));
-  app.add_option("--cuda-graph", o->cuda_graph, "CUDA devices: on runs a recording of forward and backward; off, never")
+  app.add_option("--cuda-graph", o->cuda_graph, "CUDA devices: on runs a recording of the step; off, never")
       ->capture_default_str()
       ->check(CLI::IsMember({"on", "off"}));
   add_device_flags(app, o->common);

@@ -8,7 +8,7 @@
 
 namespace engine {
 
-/// Runs `step` (forward and backward of the same batch) again and throws NumericError with the operation, the layer
+/// Runs `step` (of the same batch) again and throws NumericError with the operation, the layer
 /// and the number of the step; before that it looks at the images and the weights themselves. Throws NumericError too
 /// when nothing shows the second time.
 [[noreturn]] void explain_nonfinite(nn::Module& model, const Tensor& images, std::int64_t step_number,

@@ -105,7 +105,7 @@ TrainingStep::Options TrainingRun::step_options() {
   return o;
 }
 
-// Forward, backward and the update of the weights, or none where gradients overflowed.
+// A whole step; the weights stay as they were where gradients overflowed.
 TrainingRun::Step TrainingRun::step_on(const DeviceBatch& batch) {
   const double share = static_cast<double>(state_.batch) / static_cast<double>(feed_.batches());
   const double time = static_cast<double>(state_.epoch) + (config_.schedule_per == "step" ? share : 0.0);
@@ -137,7 +137,7 @@ TrainingRun::Step TrainingRun::step_on(const DeviceBatch& batch) {
 
 // Between backward and the update, while weights and gradients are those of the step.
 void TrainingRun::check_step(const DeviceBatch& batch, const TrainingStep::Result& result) {
-  if (state_.step % config_.every != 0) return;
+  if (!check_ || state_.step % config_.every != 0) return;  // null once the step found no memory
   const double loss = scalar_value(result.loss);
   if (!std::isfinite(loss)) return;  // the NaN watch will say more
   const StepDifference d =

@@ -37,6 +37,11 @@ struct TrainingStep::Recorded {
   std::vector<Tensor> gradients;  // of the parameters, in their order; only for inspection
   std::vector<std::uint64_t> places;
   std::vector<std::unique_ptr<Recording>> parts;
+
+  // The one that is still being written down must end before another waits for the device.
+  ~Recorded() {
+    while (!parts.empty()) parts.pop_back();
+  }
 };
 
 TrainingStep::TrainingStep(nn::Module& model, Loss loss, Optimizer& optimizer, Ema* average, Options options)
@@ -136,7 +141,7 @@ TrainingStep::Result TrainingStep::replay(const Tensor& images, const Tensor& ta
     const auto parameters = model_.parameters();
     for (std::size_t i = 0; i < parameters.size(); ++i)
       if (r.gradients[i].defined()) parameters[i]->variable.gradient()->value = r.gradients[i];
-    options_.inspect(r.result);
+    options_.inspect({r.result.scores, r.result.loss, {}});
     clear_grads(model_);
     r.parts.back()->run(static_cast<std::uint32_t>(random_step));
   }

@@ -26,8 +26,8 @@ class TrainingStep {
     DType precision = DType::f32;  ///< of activations; weights are f32
     double max_norm = std::numeric_limits<double>::infinity();  ///< gradients are clipped to it
     bool record = false;  ///< allows a recording where shapes repeat; results have the same bits with it and without
-    /// Sees each step before its update, when the parameters hold the gradients of loss * loss_scale. May wait for the
-    /// device. A recording then has two parts.
+    /// Sees scores and loss of each step before its update, when the parameters hold the gradients of loss * loss_scale.
+    /// May wait for the device. A recording then has two parts.
     std::function<void(const Result&)> inspect;
   };
 
@@ -36,8 +36,9 @@ class TrainingStep {
   ~TrainingStep();
 
   /// images f32 [N, C, H, W] and target, both in plain layout. Queues a step with the optimizer's learning rate; results
-  /// stand until the next one. Where the norm is not finite the weights stay as they were; where it is, the caller tells
-  /// the optimizer that it did_step(). loss_scale is 1 but for f16; `random_step` is that of nn::set_random_step. A second
+  /// stand until the next one. Where the norm is not finite the weights stay as they were (a loss that is not, beside
+  /// gradients that are, does not hold them back: such a run has no use for them); else the caller tells the optimizer that
+  /// it did_step(). loss_scale is 1 but for f16; `random_step` is that of nn::set_random_step. A second
   /// batch of the first one's shape is recorded; other shapes, and steps that somebody observes, run as they come.
   Result operator()(const Tensor& images, const Tensor& target, double loss_scale, std::uint64_t random_step);
 

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "kernels/cuda/language.cuh"
+#include "kernels/cuda/refusals.h"
 
 namespace engine::cuda {
 
@@ -168,8 +169,6 @@ class DriverRuntime final : public Runtime {
 // Only asked whether there is code of it for the device.
 __global__ void probe_kernel() {}
 
-static std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
-
 static std::string why_no_code() {
   cudaFuncAttributes attributes{};
   // The first call that needs the device: it may also be full, or another process's alone.
@@ -179,9 +178,7 @@ static std::string why_no_code() {
     return fmt::format("the CUDA driver says: {}", cudaGetErrorString(status));
   cudaDeviceProp p{};
   CHECKED(cudaGetDeviceProperties(&p, 0));
-  return fmt::format("{} has compute capability {}.{}, and this program was built for {}; build it with "
-                     "-DENGINE_CUDA_ARCHS={}{}",
-                     p.name, p.major, p.minor, ENGINE_CUDA_ARCHS_TEXT, p.major, p.minor);
+  return gpu::no_code_for(p.name, p.major, p.minor, ENGINE_CUDA_ARCHS_TEXT);
 }
 
 std::string why_no_driver() {
@@ -201,8 +198,7 @@ std::string why_no_device() {
   if (status != cudaErrorInsufficientDriver) return fmt::format("the CUDA driver says: {}", cudaGetErrorString(status));
   int supported = 0;
   cudaDriverGetVersion(&supported);
-  return fmt::format("the driver supports CUDA {}, and this program needs {}; install a newer driver",
-                     version(supported), version(CUDART_VERSION));
+  return gpu::driver_too_old(supported, CUDART_VERSION);
 }
 
 Runtime& cuda_runtime() {

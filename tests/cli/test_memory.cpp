@@ -42,6 +42,15 @@ TEST_CASE("A step beyond the memory limit names a batch that fits: it does, one 
   CHECK(told_batch(command(), fits + fits / 2) < fits + fits / 2);
 }
 
+TEST_CASE("A run that is compared with another backend names a batch that fits, too") {
+  const TemporaryFolder folder;
+  write_digits(folder / "digits", 1400, 20);
+  CHECK(told_batch({"train", "--data", "mnist:" + folder / "digits", "--model", "cbr_tiny_1m", "--pad", "2", "--epochs", "1",
+                    "--max-steps", "1", "--memory-limit", "0.3", "--check-backend", "reference", "--every", "1", "--quiet",
+                    "--output-dir", folder / "run"},
+                   1200) > 0);
+}
+
 TEST_CASE("A batch that finds no room on the device says so, too") {
   const TemporaryFolder folder;
   write_class_folders(folder / "pictures", 12);

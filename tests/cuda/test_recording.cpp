@@ -164,17 +164,18 @@ Values train(nn::Module& model, std::int64_t side, const Run& run, bool record, 
     };
   TrainingStep step(model, cross_entropy, optimizer, &average, how);
   recorded = false;
-  for (std::uint32_t i = 0; i < 6; ++i) {
+  for (std::uint32_t i = 0; i < 7; ++i) {
     nn::set_random_step(model, 11, i);
     optimizer.set_lr(0.005 / (1.0 + i));
-    const std::int64_t n = i == 5 ? 2 : 3;  // the last batch is smaller
+    const std::int64_t n = i == 6 ? 2 : 3;  // the last batch is smaller
     const Shape shape{n, 3, side, side};
     Tensor images = to_device(test::normal(shape, DType::f32, 90 + i), backend().device());
     const bool overflows = i == 0 || i == 3;  // a recording may begin with weights that are rounded already
     if (overflows) images = backend().scale(images, std::numeric_limits<double>::infinity());
     std::vector<std::int64_t> classes{i % 3, 1, 2};
     classes.resize(static_cast<std::size_t>(n));
-    const TrainingStep::Result r = step(images, from_vector(classes, {n}, backend().device()), run.loss_scale, i);
+    const double scale = i > 3 && run.loss_scale > 1.0 ? run.loss_scale / 2.0 : run.loss_scale;  // as after an overflow
+    const TrainingStep::Result r = step(images, from_vector(classes, {n}, backend().device()), scale, i);
     recorded = recorded || step.recorded();
     keep(out, fmt::format("loss {}", i), r.loss);
     keep(out, fmt::format("scores {}", i), r.scores);
@@ -189,9 +190,9 @@ Values train(nn::Module& model, std::int64_t side, const Run& run, bool record, 
     // What the overflow did to running statistics is not what is tested here.
     if (overflows)
       for (const nn::Buffer* b : model.buffers()) backend().fill_(b->value, 1.0);
-    if (i == 3) step.forget();
+    if (i == 4) step.forget();
   }
-  CHECK(inspected == (run.inspected ? 6 : 0));
+  CHECK(inspected == (run.inspected ? 7 : 0));
   for (const nn::Parameter* p : model.parameters()) {
     keep(out, p->name, p->variable.value());
     CHECK(out.at(p->name + " held back") == out.at(p->name + " before"));
@@ -247,20 +248,24 @@ TEST_CASE("Recorded training steps give the same bits as others: gradients that 
   check_same_bits([] { return models::make_model("resnet50", {3, 3, 4}); }, 17, {.precision = DType::bf16});
 }
 
-TEST_CASE("Where a recording finds no memory, training goes on without one") {
+TEST_CASE("Where a recording finds no memory, training goes on without one: whole steps, and those in two parts") {
   with_networks();
-  const auto model = small_network();
-  model->to(backend().device());
-  Optimizer optimizer(model->parameters(), {});
-  TrainingStep training_step(*model, cross_entropy, optimizer, nullptr, {.record = true});
-  CachingAllocator& memory = allocator_of(backend().device());
-  const Tensor images = to_device(test::normal({2, 3, 35, 35}, DType::f32, 90), backend().device());
-  const Tensor target = from_vector(std::vector<std::int64_t>{0, 2}, {2}, backend().device());
-  for (int step = 0; step < 2; ++step) {
-    CHECK(std::isfinite(scalar_value(training_step(images, target, 1.0, 0).loss)));
-    CHECK(!training_step.recorded());
-    memory.trim();
-    memory.set_limit(memory.stats().reserved);  // the rests of segments that weights are in must do
+  for (const bool inspected : {false, true}) {
+    const auto model = small_network();
+    model->to(backend().device());
+    Optimizer optimizer(model->parameters(), {});
+    TrainingStep::Options how{.record = true};
+    if (inspected) how.inspect = [](const TrainingStep::Result&) {};
+    TrainingStep training_step(*model, cross_entropy, optimizer, nullptr, how);
+    CachingAllocator& memory = allocator_of(backend().device());
+    const Tensor images = to_device(test::normal({2, 3, 35, 35}, DType::f32, 90), backend().device());
+    const Tensor target = from_vector(std::vector<std::int64_t>{0, 2}, {2}, backend().device());
+    for (int step = 0; step < 2; ++step) {
+      CHECK(std::isfinite(scalar_value(training_step(images, target, 1.0, 0).loss)));
+      CHECK(!training_step.recorded());
+      memory.trim();
+      memory.set_limit(memory.stats().reserved);  // the rests of segments that weights are in must do
+    }
+    memory.set_limit(0);
   }
-  memory.set_limit(0);
 }

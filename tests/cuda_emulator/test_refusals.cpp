@@ -1,0 +1,13 @@
+// Why a GPU is not used, in words: what was found, what is needed, what to do.
+#include "kernels/cuda/refusals.h"
+
+#include <doctest/doctest.h>
+
+using namespace engine::gpu;
+
+TEST_CASE("A driver that is too old is told with both versions, a GPU without code with the flag that makes some") {
+  CHECK(driver_too_old(12020, 13010) == "the driver supports CUDA 12.2, and this program needs 13.1; install a newer driver");
+  CHECK(no_code_for("Tesla V100", 7, 0, "80-real/80-virtual") ==
+        "Tesla V100 has compute capability 7.0, and this program was built for 80-real/80-virtual; build it with "
+        "-DENGINE_CUDA_ARCHS=70");
+}
