@@ -94,7 +94,7 @@ class Run {
   double bytes_ = 0;
 };
 
-constexpr std::int64_t cache_filler = 48 << 20;  // f32 elements: 192 MiB, more than any last-level cache here
+constexpr std::int64_t cache_filler = 48 << 20;  // f32 elements: 192 MiB, more than a last-level cache, or a virtual machine's part of one
 
 void measure(KernelTime& row, double seconds, Device device, const std::function<void()>& once, const Tensor& filler) {
   const auto warm = sample(device, seconds, once, [] {});
