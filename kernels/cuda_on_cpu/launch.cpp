@@ -42,7 +42,9 @@ Mode mode() {
 }
 
 bool SourceLine::operator==(const SourceLine& other) const {
-  return line == other.line && std::string_view(file ? file : "") == (other.file ? other.file : "");
+  if (line != other.line) return false;
+  // One file's name may have several addresses; mostly it is one, and each arrival at a barrier asks.
+  return file == other.file || std::string_view(file ? file : "") == (other.file ? other.file : "");
 }
 
 std::string SourceLine::str() const {
