@@ -70,7 +70,8 @@ queue() {
 run_queue() {
   local i
   for i in "${!names[@]}"; do
-    [ "$(jobs -rp | wc -l)" -lt 2 ] || wait -n || true
+    # One that ended unnoticed is what wait -n tells of first, so ask again.
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || true; done
     eval "execute $logs/$i ${commands[i]}" &
   done
   wait
