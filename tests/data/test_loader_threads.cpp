@@ -134,18 +134,20 @@ TEST_CASE("A loader may go at any time: it waits for what is in hand and begins 
   for (const int workers : {1, 2, 4}) {
     CAPTURE(workers);
     GatedDataset data(100);
-    std::atomic<bool> gone{false};
+    std::atomic<bool> going{false}, gone{false};
     std::thread destroyer;
     {
       auto loader = std::make_unique<Loader>(data, tiny_plan(), threads_with(workers, 1, 8));
       loader->start_epoch(0);
       CHECK(becomes_true([&] { return data.asked == workers; }));
-      destroyer = std::thread([&gone, taken = std::move(loader)]() mutable {
+      destroyer = std::thread([&going, &gone, taken = std::move(loader)]() mutable {
+        going = true;
         taken.reset();
         gone = true;
       });
     }
-    std::this_thread::sleep_for(5ms);
+    CHECK(becomes_true([&] { return going.load(); }));
+    std::this_thread::sleep_for(50ms);  // for the loader to say so to its workers
     CHECK_FALSE(gone);
     data.open();
     destroyer.join();
