@@ -94,7 +94,8 @@ class Run {
   double bytes_ = 0;
 };
 
-constexpr std::int64_t cache_filler = 48 << 20;  // f32 elements: 192 MiB, more than a last-level cache, or a virtual machine's part of one
+// f32 elements: 192 MiB, more than a last-level cache, or a virtual machine's part of one.
+constexpr std::int64_t cache_filler = 48 << 20;
 
 void measure(KernelTime& row, double seconds, Device device, const std::function<void()>& once, const Tensor& filler) {
   const auto warm = sample(device, seconds, once, [] {});
@@ -164,7 +165,7 @@ double share_of_limit(const KernelTime& t, const MachineLimits& limits) {
 bool impossible(const KernelTime& t, const MachineLimits& limits) {
   const bool memory =
       limits.cache_bytes > 0 && (t.bytes - limits.cache_bytes) / limits.bytes_per_second > t.cold_seconds;
-  const bool arithmetic = !t.variant.library && limits.peak_flops_per_second > 0 &&
+  const bool arithmetic = !t.variant.vendor && limits.peak_flops_per_second > 0 &&
                           t.flops / limits.peak_flops_per_second > t.cold_seconds;
   return memory || arithmetic;
 }

@@ -25,7 +25,7 @@ inline bool has_times(Device device) { return device != Device::cuda_emulated; }
 /// One of the ways in which a device computes an operation.
 struct Variant {
   int step = 0;      ///< of the operation's ladder; 0: a library, or an operation without one
-  bool library = false;  ///< may compute with fewer operations than the formula has (Winograd)
+  bool vendor = false;  ///< a vendor's library: may compute with fewer operations than the formula has (Winograd)
   std::string name;  ///< "shared tiles", "own", "cuDNN 9.19.0, strict f32"; "-" off CUDA devices, which have one way
 };
 /// All that `device` has for a case, or the one that it was told to take (--kernel). The last is what it takes by itself

@@ -58,7 +58,7 @@ class Optimizer {
   /// The rate of the next step, before the groups' multipliers.
   void set_lr(double lr) { options_.lr = lr; }
   double lr() const { return options_.lr; }
-  /// Updates each trainable parameter that has a gradient: set_numbers() and update().
+  /// Updates each trainable parameter that has a gradient: set_numbers(), update(), did_step().
   void step();
   /// What the next update is to find on the device: learning rate and steps() + 1.
   void set_numbers();

@@ -63,9 +63,9 @@ TEST_CASE("A time that beats the f32 units is impossible; the speed of a large p
   CHECK(share_of_limit(t, limits) > 1.0);
   t.cold_seconds = 0.9e-3;
   CHECK(impossible(t, limits));
-  t.variant.library = true;  // Winograd
+  t.variant.vendor = true;  // Winograd
   CHECK_FALSE(impossible(t, limits));
-  t.variant.library = false;
+  t.variant.vendor = false;
   limits.peak_flops_per_second = 0;
   CHECK_FALSE(impossible(t, limits));
 }
