@@ -1,9 +1,10 @@
 #include "bench/device_clock.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 
+#include "bench/host_limits.h"
 #include "kernels/backend.h"
 #include "kernels/cuda/context.h"
 
@@ -55,13 +56,13 @@ DeclaredCost declared_cost(Device device, const std::function<void()>& f) {
 
 MemoryPeak memory_peak(Device device) {
   const gpu::Context* c = gpu::context_of(device);
-  if (!c) return {};
+  if (!c) return {0, last_level_cache_bytes()};
   return {c->properties().bytes_per_second, static_cast<double>(c->properties().cache)};
 }
 
 double f32_peak(Device device) {
   const gpu::Context* c = gpu::context_of(device);
-  if (!c) return 0;
+  if (!c) return measured_f32_peak();
   const gpu::DeviceProperties& p = c->properties();
   // "Arithmetic Instructions" in the CUDA C++ Programming Guide.
   const int units = p.capability == 75 || p.capability == 80 ? 64 : 128;

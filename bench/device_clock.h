@@ -19,13 +19,14 @@ struct DeclaredCost {
 };
 DeclaredCost declared_cost(Device device, const std::function<void()>& f);
 
-/// Of the memory by its data sheet, and of the cache in front of it; 0 where unknown.
+/// Of the memory by a GPU's data sheet, and of the cache in front of it; 0 where unknown.
 struct MemoryPeak {
   double bytes_per_second = 0, cache_bytes = 0;
 };
 MemoryPeak memory_peak(Device device);
 
-/// f32 operations a second, tensor cores left out: two for each unit and clock. 0 where unknown.
+/// f32 operations a second: two for each unit and clock, a GPU's tensor cores left out; of a CPU, as measured now. 0
+/// where unknown.
 double f32_peak(Device device);
 
 /// "NVIDIA H100, 132 multiprocessors at 1980 MHz, CUDA 13.0" for the head of a table; the name alone elsewhere.

@@ -8,6 +8,7 @@
 
 #include "bench/conformance/outcome.h"
 #include "bench/device_clock.h"
+#include "bench/host_limits.h"
 #include "bench/kernels_left_out.h"
 #include "bench/launches.h"
 #include "engine/autograd/tape.h"
@@ -51,7 +52,7 @@ class Run {
   Run(const Config& config, Device device, DType dtype) : config_(config), device_(device) {
     for (const Input& input : config.inputs) {
       tensors_.push_back(made(input, device, dtype));
-      bytes_ += static_cast<double>(tensors_.back().bytes());
+      bytes_ += static_cast<double>(tensors_.back().bytes()) * (input.read + (input.written ? 1.0 : 0.0));
       differentiable_ = differentiable_ || (config.function && input.differentiable);
     }
     if (!config.function) {
@@ -94,8 +95,27 @@ class Run {
   double bytes_ = 0;
 };
 
-// f32 elements: 192 MiB, more than a last-level cache, or a virtual machine's part of one.
-constexpr std::int64_t cache_filler = 48 << 20;
+// What takes a cache's former content out of it: 192 MiB, or more where the caches are larger.
+Tensor cache_filler(Device device) {
+  const double cache = std::max(memory_peak(device).cache_bytes, 96.0 * (1 << 20));
+  return full({static_cast<std::int64_t>(2.0 * cache / sizeof(float))}, 0.0, DType::f32, device);
+}
+
+// The best of a few times.
+template <class F>
+double shortest(Device device, F&& f) {
+  const auto times = sample(device, 0.5, f, [] {});
+  return *std::min_element(times.begin(), times.end());
+}
+
+double measured_bandwidth(Device device) {
+  Backend& backend = backend_of(device);
+  const Tensor x = cache_filler(device), y = cache_filler(device);
+  const double bytes = static_cast<double>(x.bytes());
+  return std::max({bytes / shortest(device, [&] { backend.sum(x, {0}, false); }),
+                   bytes / shortest(device, [&] { backend.fill_(x, 1.0); }),
+                   3.0 * bytes / shortest(device, [&] { backend.accumulate_(x, y); })});
+}
 
 void measure(KernelTime& row, double seconds, Device device, const std::function<void()>& once, const Tensor& filler) {
   const auto warm = sample(device, seconds, once, [] {});
@@ -145,21 +165,30 @@ MachineLimits measure_limits(Device device, DType dtype) {
   MachineLimits limits;
   const std::int64_t n = 2048;
   const Tensor a = full({n, n}, 0.5, dtype, device);
-  const auto products = sample(device, 0.5, [&] { backend.matmul(a, a, false, false); }, [] {});
-  limits.flops_per_second = 2.0 * std::pow(static_cast<double>(n), 3) / *std::min_element(products.begin(), products.end());
-  const Tensor x = full({cache_filler}, 1.0, DType::f32, device), y = full({cache_filler}, 2.0, DType::f32, device);
-  const auto sums = sample(device, 0.5, [&] { backend.accumulate_(x, y); }, [] {});
-  limits.bytes_per_second = 3.0 * static_cast<double>(x.bytes()) / *std::min_element(sums.begin(), sums.end());
-  if (const MemoryPeak peak = memory_peak(device); peak.bytes_per_second > 0) {
-    limits.bytes_per_second = peak.bytes_per_second;
-    limits.cache_bytes = peak.cache_bytes;
-  }
+  limits.flops_per_second =
+      2.0 * std::pow(static_cast<double>(n), 3) / shortest(device, [&] { backend.matmul(a, a, false, false); });
+  const MemoryPeak memory = memory_peak(device);
+  limits.data_sheet = memory.bytes_per_second > 0;
+  limits.bytes_per_second = limits.data_sheet ? memory.bytes_per_second : measured_bandwidth(device);
+  limits.cache_bytes = memory.cache_bytes;
   if (dtype == DType::f32) limits.peak_flops_per_second = f32_peak(device);
+  // The product shows at least what units do that are only measured.
+  if (!limits.data_sheet && limits.peak_flops_per_second > 0)
+    limits.peak_flops_per_second = std::max(limits.peak_flops_per_second, limits.flops_per_second);
   return limits;
 }
 
+MachineLimits best_of(const MachineLimits& a, const MachineLimits& b) {
+  MachineLimits best = a;
+  best.bytes_per_second = std::max(a.bytes_per_second, b.bytes_per_second);
+  best.flops_per_second = std::max(a.flops_per_second, b.flops_per_second);
+  if (a.peak_flops_per_second > 0) best.peak_flops_per_second = std::max(a.peak_flops_per_second, b.peak_flops_per_second);
+  return best;
+}
+
 double share_of_limit(const KernelTime& t, const MachineLimits& limits) {
-  return std::max(t.flops / limits.flops_per_second, t.bytes / limits.bytes_per_second) / t.cold_seconds;
+  const double flops = limits.peak_flops_per_second > 0 ? limits.peak_flops_per_second : limits.flops_per_second;
+  return std::max(t.flops / flops, t.bytes / limits.bytes_per_second) / t.cold_seconds;
 }
 
 bool impossible(const KernelTime& t, const MachineLimits& limits) {
@@ -177,7 +206,7 @@ std::vector<KernelTime> time_kernels(const conformance::Case& c, Device device, 
   std::optional<KernelsLeftOut> left_out;
   if (!has_times(device)) left_out.emplace(gpus[0].multiprocessors, gpus[0].threads_per_multiprocessor);
   const Taking taking(device, choice_of(c, variant));
-  const Tensor filler = has_times(device) ? full({cache_filler}, 0.0, DType::f32, device) : Tensor();
+  const Tensor filler = has_times(device) ? cache_filler(device) : Tensor();
   for (const Config& config : c.benchmarks(seed)) {
     const Run run(config, device, dtype);
     for (const bool backward : {false, true}) {

@@ -9,15 +9,19 @@
 
 namespace engine::bench {
 
-/// What the machine can do, measured before anything else: the denominators of "% of limit".
+/// What the machine can do, known before anything else: the denominators of "% of limit".
 struct MachineLimits {
+  double bytes_per_second = 0;  ///< a GPU's data sheet; else the best of reading, writing and adding what no cache holds
+  bool data_sheet = false;      ///< which of the two
+  double cache_bytes = 0;       ///< what operands and results may be left in while the clock runs; 0: unknown
   double flops_per_second = 0;  ///< of a large matrix product through the same backend
-  double bytes_per_second = 0;  ///< of an addition of tensors that no cache holds; of a GPU, its data sheet's
-  /// What the multiprocessors' f32 units do at their highest clock, which tensor cores may beat; GPUs in f32 only.
+  /// What the f32 units do: a GPU's at their highest clock, a CPU's as measured. 0 where they are no bound: in 16 bits,
+  /// for tensor cores.
   double peak_flops_per_second = 0;
-  double cache_bytes = 0;       ///< what a result may be left in when the clock stops; GPUs with a data sheet only
 };
 MachineLimits measure_limits(Device device, DType dtype);
+/// The higher of each, where a neighbour may have slowed one of the measurements.
+MachineLimits best_of(const MachineLimits& a, const MachineLimits& b);
 
 /// Times of the emulated device mean nothing: there, costs are declared and nothing is timed.
 inline bool has_times(Device device) { return device != Device::cuda_emulated; }
@@ -54,14 +58,15 @@ struct KernelTime {
   double cold_seconds = 0;  ///< median, caches overwritten before each call
   double spread = 0;        ///< median absolute deviation of the warm times over their median
   double flops = 0;
-  double bytes = 0;         ///< every input read once, every result written once; on CUDA devices, what kernels declare
+  double bytes = 0;         ///< what must be read and written, once; on CUDA devices, what kernels declare
   int launches = 0;         ///< CUDA devices only
 };
 
-/// Best possible over cold time; warm times may be better than that, by the caches.
+/// Best possible over cold time, by the f32 units where they are a bound, else by the matrix product, or by the memory.
+/// Warm times may be better than that, by the caches.
 double share_of_limit(const KernelTime& t, const MachineLimits& limits);
-/// Whether a cold time cannot be: it beats a data sheet's bandwidth even if the cache still holds all that it can, or
-/// its arithmetic. Then what is declared is wrong, or the clock is.
+/// Whether a cold time cannot be: more than all of the limit, even if the cache holds all that it can. Then what is
+/// declared is wrong, or the clock is. A vendor's library may know a way with fewer operations.
 bool impossible(const KernelTime& t, const MachineLimits& limits);
 
 /// Times the benchmarks of a case, each for about `seconds` warm and cold; backward only where asked for.

@@ -17,6 +17,18 @@ Conv2dParams params(std::array<std::int64_t, 2> stride, Padding2d padding,
   return {stride, padding, dilation, groups};
 }
 
+// Taps of one dimension that meet the picture and not its padding, over all outputs: the others need no arithmetic.
+double taps_inside(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
+                   std::int64_t before) {
+  std::int64_t inside = 0;
+  for (std::int64_t o = 0; o < out; ++o)
+    for (std::int64_t k = 0; k < kernel; ++k) {
+      const std::int64_t at = o * stride + k * dilation - before;
+      if (at >= 0 && at < in) ++inside;
+    }
+  return static_cast<double>(inside);
+}
+
 Config config_of(Data& data, const Conv& c) {
   Config out;
   out.name = fmt::format("{} {}*{}", c.name, c.x.str(), c.w.str());
@@ -28,7 +40,9 @@ Config config_of(Data& data, const Conv& c) {
   // The longest sum: over the taps (y), over outputs and taps (dx), over batch and map (dw).
   out.reduction = std::max({taps, c.w[0] * c.w[2] * c.w[3] / c.p.groups, c.x[0] * y[2] * y[3]});
   out.terms = 1.0;  // a bias may cancel a product
-  out.flops = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(taps);
+  out.flops = 2.0 * static_cast<double>(y[0] * y[1] * c.w[1]) *
+              taps_inside(c.x[2], y[2], c.w[2], c.p.stride[0], c.p.dilation[0], c.p.padding.top) *
+              taps_inside(c.x[3], y[3], c.w[3], c.p.stride[1], c.p.dilation[1], c.p.padding.left);
   out.backward_flops = 2.0 * out.flops;
   return out;
 }

@@ -160,6 +160,7 @@ std::vector<Case> movement_cases() {
        [=](std::uint64_t seed) {
          auto list = large(seed, fill_five);
          list[0].inputs[0].written = true;
+         list[0].inputs[0].read = 0;
          return list;
        }},
       {"copy_",
@@ -171,6 +172,7 @@ std::vector<Case> movement_cases() {
            return Tensors{};
          });
          list[0].inputs.push_back(written(list[0].inputs[0]));
+         list[0].inputs[1].read = 0;
          return list;
        }},
       {"has_nonfinite", {"has_nonfinite"}, nonfinite_configs, [=](std::uint64_t seed) { return large(seed, ask); }},

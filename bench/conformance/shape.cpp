@@ -30,8 +30,10 @@ Config concat_config(Data& data, const std::vector<Shape>& shapes, int axis) {
 }
 
 Config slice_config(Data& data, const Shape& x, const Extents& begin, const Shape& extent) {
-  return config(fmt::format("{} of {}", extent.str(), x.str()), {data.normal("x", x)},
-                [=](const Variables& v) { return slice(v[0], begin, extent); });
+  Config c = config(fmt::format("{} of {}", extent.str(), x.str()), {data.normal("x", x)},
+                    [=](const Variables& v) { return slice(v[0], begin, extent); });
+  c.inputs[0].read = static_cast<double>(extent.numel()) / static_cast<double>(x.numel());
+  return c;
 }
 
 Config pad_config(Data& data, const Shape& x, const Extents& before, const Extents& after, double value) {

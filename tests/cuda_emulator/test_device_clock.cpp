@@ -36,12 +36,14 @@ TEST_CASE("A CUDA device is timed between events, and its kernels tell what they
   CHECK(memory_peak(Device::cuda_emulated).bytes_per_second == 0.0);  // it has no data sheet
 
   const Tensor y = full({1021}, 2.0, DType::f32, Device::cpu);
+  CHECK(memory_peak(Device::cpu).bytes_per_second == 0.0);
+  CHECK(f32_peak(Device::cpu) > 1e9);  // a clock of 500 MHz, without vectors
   CHECK(declared_cost(Device::cpu, [&] { backend_of(y).scale(y, 3.0); }).launches == 0);
   CHECK(seconds_of(Device::cpu, [&] { backend_of(y).scale(y, 3.0); }) > 0.0);
 }
 
 TEST_CASE("A time that beats the memory's data sheet is impossible, unless the cache can hold what was written") {
-  const MachineLimits limits{.flops_per_second = 1e12, .bytes_per_second = 1e12, .cache_bytes = 50e6};
+  const MachineLimits limits{.bytes_per_second = 1e12, .cache_bytes = 50e6, .flops_per_second = 1e12};
   KernelTime t;
   t.bytes = 250e6;
   t.cold_seconds = 0.21e-3;  // 200 MB must pass: 0.2 ms
@@ -49,23 +51,64 @@ TEST_CASE("A time that beats the memory's data sheet is impossible, unless the c
   t.cold_seconds = 0.19e-3;
   CHECK(impossible(t, limits));
   CHECK(share_of_limit(t, limits) > 1.0);
-  CHECK_FALSE(impossible(t, {.flops_per_second = 1e12, .bytes_per_second = 1e12}));  // measured limits can be beaten
+  CHECK_FALSE(impossible(t, {.bytes_per_second = 1e12, .flops_per_second = 1e12}));  // a cache of unknown size
   t.bytes = 40e6;
   CHECK_FALSE(impossible(t, limits));
 }
 
-TEST_CASE("A time that beats the f32 units is impossible; the speed of a large product may be beaten") {
+TEST_CASE("A time that beats the f32 units is impossible; where they are no bound, a large product's may be beaten") {
   KernelTime t;
   t.flops = 3e9;
   t.cold_seconds = 1.1e-3;
-  MachineLimits limits{.flops_per_second = 2e12, .bytes_per_second = 1e12, .peak_flops_per_second = 3e12};
+  MachineLimits limits{.bytes_per_second = 1e12, .flops_per_second = 2e12, .peak_flops_per_second = 3e12};
   CHECK_FALSE(impossible(t, limits));
-  CHECK(share_of_limit(t, limits) > 1.0);
+  CHECK(share_of_limit(t, limits) == doctest::Approx(1.0 / 1.1));
   t.cold_seconds = 0.9e-3;
   CHECK(impossible(t, limits));
+  CHECK(share_of_limit(t, limits) > 1.0);
   t.variant.vendor = true;  // Winograd
   CHECK_FALSE(impossible(t, limits));
   t.variant.vendor = false;
   limits.peak_flops_per_second = 0;
   CHECK_FALSE(impossible(t, limits));
+  CHECK(share_of_limit(t, limits) == doctest::Approx(1.5 / 0.9));
+}
+
+TEST_CASE("Limits measured twice: the higher of each counts, and what is no bound stays none") {
+  const MachineLimits slow{.bytes_per_second = 1, .cache_bytes = 5, .flops_per_second = 4, .peak_flops_per_second = 7};
+  const MachineLimits fast{.bytes_per_second = 2, .cache_bytes = 5, .flops_per_second = 3, .peak_flops_per_second = 9};
+  const MachineLimits best = best_of(slow, fast);
+  CHECK(best.bytes_per_second == 2);
+  CHECK(best.flops_per_second == 4);
+  CHECK(best.peak_flops_per_second == 9);
+  CHECK(best.cache_bytes == 5);
+  MachineLimits unbound = slow;
+  unbound.peak_flops_per_second = 0;
+  CHECK(best_of(unbound, fast).peak_flops_per_second == 0);
+}
+
+// No other program's time changes these.
+TEST_CASE("A CPU's bytes are what must be read and written, once, and its operations those that padding does not spare") {
+  register_cpu_backend();
+  struct Expected {
+    std::string name;
+    double bytes;
+  };
+  for (const conformance::Case& c : conformance::cases())
+    if (c.name == "conv2d")
+      for (const conformance::Config& config : c.benchmarks(1))
+        if (config.name.starts_with("resnet 3x3 low"))  // 7 rows of 3 taps, less one above and one below
+          CHECK(config.flops == 2.0 * 8 * 512 * 512 * 19 * 19);
+  const double picture = 4.0 * 16 * 64 * 112 * 112, map = 4.0 * 8 * 256 * 56 * 56;
+  for (const Expected& e : {Expected{"fill_", picture}, Expected{"copy_", 2 * picture}, Expected{"clone", 2 * picture},
+                            Expected{"slice", map}, Expected{"accumulate_", 3 * map}}) {
+    CAPTURE(e.name);
+    for (const conformance::Case& c : conformance::cases())
+      if (c.name == e.name) {
+        const auto rows = time_kernels(c, Device::cpu, {0, false, "-"}, false, DType::f32, 1, 1e-3);
+        REQUIRE(rows.size() == 1);
+        CHECK(rows[0].bytes == e.bytes);
+        CHECK(rows[0].cold_seconds > 0.0);
+      }
+  }
 }
