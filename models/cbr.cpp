@@ -1,6 +1,6 @@
 #include "models/cbr.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

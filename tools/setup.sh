@@ -27,6 +27,9 @@ build_packages=(g++ cmake ninja-build pkg-config ccache libdnnl-dev libopenblas-
 data_packages=(dataset-fashion-mnist)
 test_packages=(clang libclang-rt-dev libomp-dev)
 
+# Presets that compile a file alike share its object.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD}
+
 # build PRESET TARGET...: configures and builds quietly; shows the log only when it fails.
 build() {
   local preset=$1 log

@@ -1,6 +1,6 @@
 #include "tools/verb_bench_launches.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <iostream>
 #include <memory>

@@ -1,6 +1,6 @@
 #include "tools/verb_bench_loader.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <iostream>

@@ -1,5 +1,5 @@
 // `forward`: numbers in, numbers out, for comparing a network with another program's.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <iostream>
 #include <memory>

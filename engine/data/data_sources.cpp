@@ -1,6 +1,6 @@
 #include "engine/data/data_sources.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "engine/data/folder.h"
 #include "engine/data/mnist.h"

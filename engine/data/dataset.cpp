@@ -1,6 +1,6 @@
 #include "engine/data/dataset.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <bit>
 

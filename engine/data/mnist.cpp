@@ -1,6 +1,6 @@
 #include "engine/data/mnist.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "engine/data/idx.h"
 #include "engine/tensor/error.h"

@@ -1,6 +1,6 @@
 #include "engine/nn/layers.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <regex>
 

@@ -1,5 +1,7 @@
 #include "engine/optim/optimizer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <regex>
 

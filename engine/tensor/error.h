@@ -1,7 +1,7 @@
 // Typed errors. Each maps to one documented exit code; messages say what, where, expected and found.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <stdexcept>
 #include <string>

@@ -1,5 +1,7 @@
 #include "engine/train/config.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 

@@ -2,7 +2,7 @@
 
 #include <cblas.h>
 #include <dnnl.hpp>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <omp.h>
 
 namespace engine {

@@ -1,6 +1,6 @@
 #include "kernels/cuda/refusals.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace engine::gpu {
 

@@ -1,7 +1,7 @@
 #include "kernels/cuda/vendor_library.h"
 
 #include <dlfcn.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace engine::gpu {
 

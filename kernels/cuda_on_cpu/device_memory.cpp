@@ -1,6 +1,6 @@
 #include "kernels/cuda_on_cpu/device_memory.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/mman.h>
 
 #include <cstring>

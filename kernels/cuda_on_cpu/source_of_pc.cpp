@@ -1,6 +1,6 @@
 #include "kernels/cuda_on_cpu/source_of_pc.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <link.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 #include "tests/architecture/rules.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <regex>

@@ -1,6 +1,6 @@
 // The source tree keeps the rules of the house; and the rules are shown to bite, on files made up for it.
 #include <doctest/doctest.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <filesystem>

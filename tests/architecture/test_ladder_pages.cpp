@@ -1,6 +1,6 @@
 // docs/ladder quotes the table of kernels' resources; a page that was left behind would mislead.
 #include <doctest/doctest.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <regex>
 #include <string>

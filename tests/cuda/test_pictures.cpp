@@ -1,5 +1,5 @@
 // Pictures made ready on the device beside transform() on the host.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "engine/data/packed_pictures.h"
 #include "engine/train/batch_feed.h"

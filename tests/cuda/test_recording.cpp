@@ -1,5 +1,5 @@
 // Work that is written down and run again: the same bits as work that runs as it comes.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <limits>

@@ -1,6 +1,6 @@
 // Whole training steps of networks on the device beside device cpu: forward, backward and optimiser, in f32 and in
 // mixed precision.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <limits>

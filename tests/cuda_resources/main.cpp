@@ -1,7 +1,7 @@
 // test_cuda_resources [--write] [LIBRARY]: registers, shared memory, stack and occupancy of every kernel against
 // tests/cuda_resources/resources.csv, for the architectures that the library holds. --write makes their rows anew: look
 // at the difference. A row is the worst of all instances of a template.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <fstream>

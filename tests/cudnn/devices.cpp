@@ -1,6 +1,6 @@
 #include "tests/cudnn/devices.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace engine::test {
 

@@ -1,5 +1,5 @@
 // test_goldens [--fixtures DIR] [--only TEXT] [--backend cpu|reference]: runs every golden file that DIR holds.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 #include <functional>

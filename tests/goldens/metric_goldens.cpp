@@ -1,6 +1,6 @@
 #include "tests/goldens/metric_goldens.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <functional>

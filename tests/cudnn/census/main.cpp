@@ -1,6 +1,6 @@
 // test_cudnn_census [--write]: plans the convolutions of all models on five described GPUs and compares with
 // tests/cudnn/census.csv. --write makes the table anew: look at the difference.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 #include <fstream>

@@ -1,5 +1,7 @@
 #include "tests/cudnn/census/table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace engine::test {
