@@ -182,7 +182,8 @@ MachineLimits best_of(const MachineLimits& a, const MachineLimits& b) {
   MachineLimits best = a;
   best.bytes_per_second = std::max(a.bytes_per_second, b.bytes_per_second);
   best.flops_per_second = std::max(a.flops_per_second, b.flops_per_second);
-  if (a.peak_flops_per_second > 0) best.peak_flops_per_second = std::max(a.peak_flops_per_second, b.peak_flops_per_second);
+  if (a.peak_flops_per_second > 0)
+    best.peak_flops_per_second = std::max(a.peak_flops_per_second, b.peak_flops_per_second);
   return best;
 }
 

@@ -11,7 +11,8 @@ namespace engine::bench {
 
 /// What the machine can do, known before anything else: the denominators of "% of limit".
 struct MachineLimits {
-  double bytes_per_second = 0;  ///< a GPU's data sheet; else the best of reading, writing and adding what no cache holds
+  /// A GPU's data sheet; else the best of reading, writing and adding what no cache holds.
+  double bytes_per_second = 0;
   bool data_sheet = false;      ///< which of the two
   double cache_bytes = 0;       ///< what operands and results may be left in while the clock runs; 0: unknown
   double flops_per_second = 0;  ///< of a large matrix product through the same backend

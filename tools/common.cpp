@@ -31,11 +31,11 @@ void add_device_flags(CLI::App& app, Common& c) {
       ->type_name("NAME");
   app.add_flag("--tf32", c.tf32, "cuda: let libraries round f32 factors to TF32 for tensor cores: faster, less exact");
   for (const auto& [name, value, help] :
-       {std::tuple("--conv", &c.conv, "cuda: auto takes cuDNN's convolutions where they are there; own, our kernels"),
-        std::tuple("--matmul", &c.matmul, "cuda: auto takes cuBLAS's products where they are there; own, our kernels"),
-        std::tuple("--decompositions", &c.decompositions,
-                   "cuda: auto takes cuSOLVER's eigh and svd where they are there; own, our kernels")})
-    app.add_option(name, *value, help)->check(CLI::IsMember({"auto", "own"}))->capture_default_str();
+       {std::tuple("--conv", &c.conv, "cuda: who computes convolutions: cuDNN (library; an error where it is not there), "
+                                      "our kernels (own), or cuDNN where it is there (auto)"),
+        std::tuple("--matmul", &c.matmul, "cuda: the same for matrix products and cuBLAS"),
+        std::tuple("--decompositions", &c.decompositions, "cuda: the same for eigh, svd and cuSOLVER")})
+    app.add_option(name, *value, help)->check(CLI::IsMember({"auto", "own", "library"}))->capture_default_str();
   std::vector<std::string> steps;
   for (const gpu::Ladder& l : gpu::ladders()) steps.push_back(fmt::format("{}=1..{}", l.name, l.steps.size()));
   app.add_option("--kernel", c.kernels,
@@ -74,6 +74,12 @@ static std::string who_computes(Device device) {
   return text;
 }
 
+#ifdef ENGINE_HAS_CUDA
+static gpu::Provider provider_named(const std::string& name) {
+  return name == "own" ? gpu::Provider::own : name == "library" ? gpu::Provider::library : gpu::Provider::automatic;
+}
+#endif
+
 Device open_device(const Common& c) {
   std::vector<std::string> known;
   for (int i = 0; i < device_count; ++i) known.emplace_back(name_of(static_cast<Device>(i)));
@@ -87,6 +93,8 @@ Device open_device(const Common& c) {
                                     std::pair("--decompositions", &c.decompositions)})
     if (*value != "auto" && *device != Device::cuda && *device != Device::cuda_emulated)
       throw UsageError("{} {}: device {} has one kind of it; this is for --device cuda", flag, *value, name);
+    else if (*value == "library" && *device == Device::cuda_emulated)
+      throw UsageError("{} library: device {} runs our kernels only; this is for --device cuda", flag, name);
   gpu::KernelChoice kernels;
   for (const std::string& text : c.kernels) gpu::choose_kernel(kernels, text);
   if (!c.kernels.empty() && *device != Device::cuda && *device != Device::cuda_emulated)
@@ -94,9 +102,10 @@ Device open_device(const Common& c) {
                      c.kernels.front(), name);
   if (*device == Device::cuda) {
 #ifdef ENGINE_HAS_CUDA
-    cuda::register_cuda_backend({.tf32 = c.tf32, .own_convolutions = c.conv == "own",
-                                 .own_products = c.matmul == "own",
-                                 .own_decompositions = c.decompositions == "own"});
+    cuda::register_cuda_backend({.tf32 = c.tf32,
+                                 .convolutions = provider_named(c.conv),
+                                 .products = provider_named(c.matmul),
+                                 .decompositions = provider_named(c.decompositions)});
 #else
     throw DeviceError("device 'cuda' is not in this build, as there was no CUDA compiler; use --device cpu");
 #endif

@@ -46,7 +46,7 @@ struct Common {
   bool quiet = false;
   std::string json;  ///< file, "-" for standard output, empty for none
   bool tf32 = false;
-  std::string conv = "auto", matmul = "auto", decompositions = "auto";  ///< or "own"
+  std::string conv = "auto", matmul = "auto", decompositions = "auto";  ///< or "own", "library"
   std::vector<std::string> kernels;  ///< NAME=N each, see kernels/cuda/kernel_choice.h
 };
 /// --device, --threads, --quiet, --tf32, --conv, --matmul, --decompositions, --kernel.

@@ -28,7 +28,7 @@ struct Input {
   bool wide_gradient = false;  ///< only its gradient is of parameter_dtype(): of a convolution
   bool wide = false;           ///< f64 whatever element type is tested
   bool plain = false;          ///< the contract has it in plain layout (parameters); others come in any layout
-  double read = 1;             ///< the share of it that must be read: a part of what is sliced, nothing of what is filled
+  double read = 1;             ///< the share of it that must be read: less of what is sliced, none of what is filled
 };
 
 /// The type of an input where `tested` is the type under test.

@@ -21,6 +21,7 @@
 #ifdef __CUDACC__
 #include "kernels/cuda/cudnn_convolution.h"
 #include "kernels/cuda/cusolver_decompositions.h"
+#include "kernels/cuda/refusals.h"
 #include "kernels/cuda/runtime_cuda.h"
 #else
 #include "kernels/cuda_on_cpu/runtime_emulated.h"
@@ -85,14 +86,21 @@ void register_cuda_backend(const gpu::CudaOptions& options) {
   if (options.tf32) wanted.math = gpu::cudnn::Math::tf32;
   // Never deleted, as the context.
   static auto* chosen = new gpu::cudnn::MachineExecutor(
-      gpu::cudnn::machine_executor(options.own_convolutions ? nullptr : stream, wanted));
+      gpu::cudnn::machine_executor(options.convolutions == gpu::Provider::own ? nullptr : stream, wanted));
   set_cudnn(chosen->executor.get());
   static auto* multiplier = new gpu::cublas::MachineMultiplier(
-      gpu::cublas::machine_multiplier(options.own_products ? nullptr : stream, lasting_memory, options.tf32));
+      gpu::cublas::machine_multiplier(options.products == gpu::Provider::own ? nullptr : stream, lasting_memory,
+                                       options.tf32));
   set_cublas(multiplier->multiplier.get());
   static auto* decomposer = new gpu::cusolver::MachineDecomposer(
-      gpu::cusolver::machine_decomposer(options.own_decompositions ? nullptr : stream));
+      gpu::cusolver::machine_decomposer(options.decompositions == gpu::Provider::own ? nullptr : stream));
   set_cusolver(decomposer->decomposer.get());
+  const auto demand = [](const char* what, gpu::Provider wanted, bool there, const std::string& words) {
+    if (wanted == gpu::Provider::library && !there) throw DeviceError("{}", gpu::library_missing(what, words));
+  };
+  demand("convolutions", options.convolutions, chosen->executor != nullptr, chosen->words);
+  demand("products", options.products, multiplier->multiplier != nullptr, multiplier->words);
+  demand("decompositions", options.decompositions, decomposer->decomposer != nullptr, decomposer->words);
   static auto* backend = new CudaBackend(device_context(), chosen->words, multiplier->words, decomposer->words);
   register_backend(*backend);
 }

@@ -1,17 +1,26 @@
 // The CUDA backend behind the seam: each operation of ops.def is a free function of one of the families in this folder.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/backend.h"
 #include "kernels/cuda/context.h"
 
 namespace engine::gpu {
 
-/// Who computes, and how, on device `cuda`.
+/// Who computes what a vendor's library can compute too.
+enum class Provider : std::uint8_t {
+  automatic,  ///< the library where it can be used, else own kernels
+  own,
+  library  ///< the library, or a DeviceError that says why it cannot be used
+};
+
+/// Who computes, and how, on device `cuda`. What a library has no way for, own kernels compute.
 struct CudaOptions {
-  bool tf32 = false;             ///< libraries may round f32 factors to 10 bits for tensor cores; own kernels never do
-  bool own_convolutions = false;  ///< keep to own kernels where cuDNN is there
-  bool own_products = false;      ///< and where cuBLAS is
-  bool own_decompositions = false;  ///< and where cuSOLVER is
+  bool tf32 = false;          ///< libraries may round f32 factors to 10 bits for tensor cores; own kernels never do
+  Provider convolutions{};    ///< cuDNN
+  Provider products{};        ///< cuBLAS
+  Provider decompositions{};  ///< cuSOLVER
 };
 
 }  // namespace engine::gpu
@@ -25,8 +34,8 @@ gpu::Context& device_context();
 
 }  // namespace engine::cuda_emulated
 
-/// The same for device `cuda`, the first GPU; only in builds with a CUDA toolkit. Both throw DeviceError saying why where
-/// there is none.
+/// The same for device `cuda`, the first GPU; only in builds with a CUDA toolkit. Both throw DeviceError saying why
+/// where there is none.
 namespace engine::cuda {
 
 /// Options count at the first call.

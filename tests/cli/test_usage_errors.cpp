@@ -63,7 +63,10 @@ TEST_CASE("Unknown models, data sources and splits name the nearest") {
                {"no kernel is called 'batchnorm'; did you mean 'batch_norm'?", "conv2d=3  implicit"});
   expect_error({"models", "--decompositions", "own"}, 2, {"--decompositions own: device cpu has one kind of it"});
   expect_error({"models", "--decompositions", "mine"}, 2, {"--decompositions", "auto", "own", "mine"});
-  expect_error(train + Arguments{"--conv", "mine"}, 2, {"conv", "auto", "own", "mine"});
+  expect_error(train + Arguments{"--conv", "mine"}, 2, {"conv", "auto", "own", "library", "mine"});
+  expect_error({"models", "--matmul", "library"}, 2, {"--matmul library: device cpu has one kind of it"});
+  expect_error({"models", "--device", "cuda-emulated", "--conv", "library"}, 2,
+               {"--conv library: device cuda-emulated runs our kernels only"});
   expect_error(train + Arguments{"--check-backend", "cpu"}, 2, {"cpu is the device that is to be checked"});
   expect_error({"bench", "step", "--precision", "bf16"}, 2, {"device cpu computes in f32", "found bf16"});
   expect_error({"bench", "step", "--model", "resnet19"}, 2, {"unknown model 'resnet19'", "did you mean 'resnet1"});

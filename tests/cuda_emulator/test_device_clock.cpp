@@ -88,7 +88,7 @@ TEST_CASE("Limits measured twice: the higher of each counts, and what is no boun
 }
 
 // No other program's time changes these.
-TEST_CASE("A CPU's bytes are what must be read and written, once, and its operations those that padding does not spare") {
+TEST_CASE("A CPU's bytes are what must be read and written, once; taps in the padding are no operations") {
   register_cpu_backend();
   struct Expected {
     std::string name;

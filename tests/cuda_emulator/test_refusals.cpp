@@ -1,13 +1,20 @@
 // Why a GPU is not used, in words: what was found, what is needed, what to do.
-#include "kernels/cuda/refusals.h"
-
 #include <doctest/doctest.h>
+
+#include "kernels/cuda/refusals.h"
 
 using namespace engine::gpu;
 
 TEST_CASE("A driver that is too old is told with both versions, a GPU without code with the flag that makes some") {
-  CHECK(driver_too_old(12020, 13010) == "the driver supports CUDA 12.2, and this program needs 13.1; install a newer driver");
+  CHECK(driver_too_old(12020, 13010) ==
+        "the driver supports CUDA 12.2, and this program needs 13.1; install a newer driver");
   CHECK(no_code_for("Tesla V100", 7, 0, "80-real/80-virtual") ==
         "Tesla V100 has compute capability 7.0, and this program was built for 80-real/80-virtual; build it with "
         "-DENGINE_CUDA_ARCHS=70");
+}
+
+TEST_CASE("A library that was asked for and is not there is told with its own reason") {
+  CHECK(library_missing("convolutions", "own kernels: cuDNN 8.9.7 is too old, 9.0.0 is needed") ==
+        "convolutions were asked of a library, but would be computed by own kernels: cuDNN 8.9.7 is too old, 9.0.0 is "
+        "needed");
 }
