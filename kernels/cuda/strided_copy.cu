@@ -42,7 +42,8 @@ struct Dimension {
 
 // The box's dimensions, innermost in `to` first, without those of one element; neighbours that both sides pass without
 // a jump are one.
-static std::vector<Dimension> merged(const std::vector<std::int64_t>& extents, const Place& from, const Place& to) {
+static std::vector<Dimension> merged(const std::vector<std::int64_t>& extents, const StridedPlace& from,
+                                     const StridedPlace& to) {
   std::vector<Dimension> dims;
   for (std::size_t i = 0; i < extents.size(); ++i)
     if (extents[i] != 1) dims.push_back({extents[i], from.strides[i], to.strides[i]});
@@ -97,7 +98,8 @@ static void copy_as(Context& c, const std::vector<Dimension>& dims, const void* 
     launch_copy<T, std::uint64_t>(c, dims, from, to, n);
 }
 
-void strided_copy(Context& c, const std::vector<std::int64_t>& extents, const Place& from, const Place& to) {
+void strided_copy(Context& c, const std::vector<std::int64_t>& extents, const StridedPlace& from,
+                  const StridedPlace& to) {
   if (std::find(extents.begin(), extents.end(), 0) != extents.end()) return;
   std::vector<Dimension> dims = merged(extents, from, to);
   if (dims.size() > max_dimensions)
