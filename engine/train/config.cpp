@@ -114,8 +114,8 @@ void TrainConfig::validate() const {
   require(channels == 0 || channels == 1 || channels == 3, "channels", channels, "1 or 3, or 0 to see");
   require(resize_short >= 0 && resize_short <= 1 << 14, "resize-short", resize_short, "0 to 16384");
   one_of("schedule-per", schedule_per, {"step", "epoch"});
-  one_of("conv", conv, {"auto", "own"});
-  one_of("matmul", matmul, {"auto", "own"});
+  one_of("conv", conv, {"auto", "own", "library"});
+  one_of("matmul", matmul, {"auto", "own", "library"});
   one_of("cuda-graph", cuda_graph, {"on", "off"});
   one_of("precision", precision, {"f32", "bf16", "f16"});
   if (precision != "f32" && device == "cpu")
