@@ -5,24 +5,10 @@
 #include <vector>
 
 #include "bench/conformance/case.h"
+#include "bench/machine_limits.h"
 #include "kernels/cuda/kernel_choice.h"
 
 namespace engine::bench {
-
-/// What the machine can do, known before anything else: the denominators of "% of limit".
-struct MachineLimits {
-  /// A GPU's data sheet; else the best of reading, writing and adding what no cache holds.
-  double bytes_per_second = 0;
-  bool data_sheet = false;      ///< which of the two
-  double cache_bytes = 0;       ///< what operands and results may be left in while the clock runs; 0: unknown
-  double flops_per_second = 0;  ///< of a large matrix product through the same backend
-  /// What the f32 units do: a GPU's at their highest clock, a CPU's as measured. 0 where they are no bound: in 16 bits,
-  /// for tensor cores.
-  double peak_flops_per_second = 0;
-};
-MachineLimits measure_limits(Device device, DType dtype);
-/// The higher of each, where a neighbour may have slowed one of the measurements.
-MachineLimits best_of(const MachineLimits& a, const MachineLimits& b);
 
 /// Times of the emulated device mean nothing: there, costs are declared and nothing is timed.
 inline bool has_times(Device device) { return device != Device::cuda_emulated; }

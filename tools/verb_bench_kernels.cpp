@@ -143,8 +143,13 @@ ExitCode run(const KernelsBenchOptions& o) {
     throw UsageError("bench kernels: no case of {} has '{}' in its name; engine_train ops lists them", o.precision,
                      o.filter);
   const bool timed = bench::has_times(device);
-  bench::MachineLimits limits = timed ? bench::measure_limits(device, dtype) : bench::MachineLimits{};
-  if (o.common.tf32) limits.peak_flops_per_second = 0;  // the units' that libraries then leave aside
+  const auto measure_limits = [&] {
+    const bench::Taking best(device, {});  // whatever --kernel says
+    bench::MachineLimits limits = bench::measure_limits(device, dtype);
+    if (o.common.tf32) limits.peak_flops_per_second = 0;  // the units' that libraries then leave aside
+    return limits;
+  };
+  bench::MachineLimits limits = timed ? measure_limits() : bench::MachineLimits{};
   if (prints_table(o.common)) print_head(device, limits);
   std::vector<Row> rows;
   bool all_right = true;
@@ -161,7 +166,7 @@ ExitCode run(const KernelsBenchOptions& o) {
         rows.push_back({t, timed ? bench::share_of_limit(t, limits) : 0.0});
         if (prints_table(o.common)) print(rows.back(), timed);
         if (timed && !limits.data_sheet && bench::impossible(t, limits))
-          limits = bench::best_of(limits, bench::measure_limits(device, dtype));  // a neighbour may have left
+          limits = bench::best_of(limits, measure_limits());  // a neighbour may have left
         if (!bench::impossible(t, limits)) continue;
         all_right = false;
         std::cerr << fmt::format(
