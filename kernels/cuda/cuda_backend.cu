@@ -21,7 +21,6 @@
 #ifdef __CUDACC__
 #include "kernels/cuda/cudnn_convolution.h"
 #include "kernels/cuda/cusolver_decompositions.h"
-#include "kernels/cuda/refusals.h"
 #include "kernels/cuda/runtime_cuda.h"
 #else
 #include "kernels/cuda_on_cpu/runtime_emulated.h"
@@ -95,12 +94,9 @@ void register_cuda_backend(const gpu::CudaOptions& options) {
   static auto* decomposer = new gpu::cusolver::MachineDecomposer(
       gpu::cusolver::machine_decomposer(options.decompositions == gpu::Provider::own ? nullptr : stream));
   set_cusolver(decomposer->decomposer.get());
-  const auto demand = [](const char* what, gpu::Provider wanted, bool there, const std::string& words) {
-    if (wanted == gpu::Provider::library && !there) throw DeviceError("{}", gpu::library_missing(what, words));
-  };
-  demand("convolutions", options.convolutions, chosen->executor != nullptr, chosen->words);
-  demand("products", options.products, multiplier->multiplier != nullptr, multiplier->words);
-  demand("decompositions", options.decompositions, decomposer->decomposer != nullptr, decomposer->words);
+  check_provider("convolutions", options.convolutions, chosen->executor != nullptr, chosen->words);
+  check_provider("products", options.products, multiplier->multiplier != nullptr, multiplier->words);
+  check_provider("decompositions", options.decompositions, decomposer->decomposer != nullptr, decomposer->words);
   static auto* backend = new CudaBackend(device_context(), chosen->words, multiplier->words, decomposer->words);
   register_backend(*backend);
 }

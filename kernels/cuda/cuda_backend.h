@@ -1,19 +1,11 @@
 // The CUDA backend behind the seam: each operation of ops.def is a free function of one of the families in this folder.
 #pragma once
 
-#include <cstdint>
-
 #include "kernels/backend.h"
 #include "kernels/cuda/context.h"
+#include "kernels/cuda/provider.h"
 
 namespace engine::gpu {
-
-/// Who computes what a vendor's library can compute too.
-enum class Provider : std::uint8_t {
-  automatic,  ///< the library where it can be used, else own kernels
-  own,
-  library  ///< the library, or a DeviceError that says why it cannot be used
-};
 
 /// Who computes, and how, on device `cuda`. What a library has no way for, own kernels compute.
 struct CudaOptions {

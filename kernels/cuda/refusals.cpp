@@ -12,14 +12,9 @@ std::string driver_too_old(int supported, int needed) {
 }
 
 std::string no_code_for(std::string_view gpu, int major, int minor, std::string_view built_for) {
-  return fmt::format(
-      "{} has compute capability {}.{}, and this program was built for {}; build it with "
-      "-DENGINE_CUDA_ARCHS={}{}",
-      gpu, major, minor, built_for, major, minor);
-}
-
-std::string library_missing(std::string_view what, std::string_view instead) {
-  return fmt::format("{} were asked of a library, but would be computed by {}", what, instead);
+  return fmt::format("{} has compute capability {}.{}, and this program was built for {}; build it with "
+                     "-DENGINE_CUDA_ARCHS={}{}",
+                     gpu, major, minor, built_for, major, minor);
 }
 
 }  // namespace engine::gpu

